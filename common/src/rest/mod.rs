@@ -1,0 +1,420 @@
+//! Bodies of the REST interface under `/api/v1`. Where a request is also an event, the reply is the event's.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::server::ServerRole;
+use crate::model::{RoomKind, User};
+use crate::{ClientId, ErrorBody, RoomName, Seq, Timestamp, UserName};
+
+/// Ties a derive of `ToSchema` to the feature, keeps secrets out of `Debug` where said.
+macro_rules! secret_debug {
+    ($($t:ident),+ $(,)?) => {
+        $(impl std::fmt::Debug for $t {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($t), " { … }"))
+            }
+        })+
+    };
+}
+
+/// Every failure: `{"error": {…}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ErrorReply {
+    /// What went wrong.
+    pub error: ErrorBody,
+}
+
+/// `POST /auth/register`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Register {
+    /// The wish; see the rules for names.
+    pub name: String,
+    /// 8 to 1,024 bytes.
+    pub password: String,
+    /// An invitation code, where the server asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<String>,
+}
+
+/// `POST /auth/login`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Login {
+    /// An account's name.
+    pub name: String,
+    /// Its password.
+    pub password: String,
+}
+
+/// `POST /auth/guest`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Guest {
+    /// Asked for as `ana`, known as `~ana`.
+    pub name: String,
+}
+
+/// `POST /auth/refresh`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Refresh {
+    /// The latest one given.
+    pub refresh_token: String,
+}
+
+/// `POST /auth/logout`; the session of the bearer token ends.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Logout {
+    /// Ends the session of this token, for a client whose access token has expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+}
+
+/// A session: what register, login, guest and refresh give.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Session {
+    /// A JWT for `Authorization: Bearer` and the CONNECT payload.
+    pub access_token: String,
+    /// When the access token ends.
+    pub expires_at: Timestamp,
+    /// Opaque; used once, then replaced.
+    pub refresh_token: String,
+    /// Who one is.
+    pub user: User,
+}
+secret_debug!(Register, Login, Refresh, Logout, Session, PatchMe, NewToken, NewHook, NewInvite);
+
+/// `GET /me`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Me {
+    /// Who one is.
+    pub user: User,
+    /// What one may do on the whole server.
+    pub role: ServerRole,
+    /// What the token allows; absent for a session, which allows all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<Scope>>,
+}
+
+/// `PATCH /me`
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PatchMe {
+    /// How one is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A new password; ends all other sessions. Needs `current_password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// The password so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_password: Option<String>,
+}
+
+/// What an API token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Reading what its owner may read.
+    Read,
+    /// Sending, editing, deleting, reacting as its bot.
+    Send,
+    /// The admin routes, if its owner is an admin.
+    Admin,
+}
+
+/// `POST /tokens`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreateToken {
+    /// For people, and the name of its bot.
+    pub name: UserName,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+    /// Only in these rooms; absent: everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rooms: Option<Vec<RoomName>>,
+    /// Absent: until it is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An API token as listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenInfo {
+    /// To delete it by.
+    pub id: String,
+    /// For people.
+    pub name: UserName,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+    /// Only in these rooms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rooms: Option<Vec<RoomName>>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// `POST /tokens` → 201; the token is shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewToken {
+    /// As listed later.
+    #[serde(flatten)]
+    pub info: TokenInfo,
+    /// The secret; shown once.
+    pub token: String,
+}
+
+/// `GET /tokens`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Tokens {
+    /// Newest first.
+    pub tokens: Vec<TokenInfo>,
+}
+
+/// A session as listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionInfo {
+    /// To revoke it by.
+    pub id: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last refreshed.
+    pub used_at: Timestamp,
+    /// The program that opened it (its `User-Agent`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Whether it is the asker's own.
+    pub current: bool,
+}
+
+/// `GET /sessions`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Sessions {
+    /// Newest first.
+    pub sessions: Vec<SessionInfo>,
+}
+
+/// `PATCH /rooms/{room}`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PatchRoom {
+    /// One line, may be empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Public or private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<RoomKind>,
+}
+
+/// `PUT /rooms/{room}/members/{name}`: invites (private rooms) or sets a role or a mute.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PutMember {
+    /// `moderator` or `member`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<crate::model::Role>,
+    /// Silenced until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// One line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `PUT /rooms/{room}/bans/{name}`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PutBan {
+    /// Until then; absent: for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// One line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `POST /rooms/{room}/messages`; the header `Idempotency-Key` is the same as `client_id`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PostMessage {
+    /// 1 to 8,000 bytes.
+    pub text: String,
+    /// The sender's own key; made by the server where neither it nor the header is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
+    /// The message this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Seq>,
+}
+
+/// The message is on stable storage: 201, or 200 for a duplicate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Posted {
+    /// Where.
+    pub room: RoomName,
+    /// Its position.
+    pub seq: Seq,
+    /// When it was stored.
+    pub at: Timestamp,
+    /// It was stored before, by the same key.
+    pub duplicate: bool,
+}
+
+/// `PATCH /rooms/{room}/messages/{seq}`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PatchMessage {
+    /// The new text.
+    pub text: String,
+}
+
+/// `POST /rooms/{room}/hooks`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreateHook {
+    /// The name of the bot that speaks for it.
+    pub name: UserName,
+}
+
+/// An incoming webhook as listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HookInfo {
+    /// To delete it by.
+    pub id: String,
+    /// Its bot.
+    pub name: UserName,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// `POST /rooms/{room}/hooks` → 201; the `url` is whole and shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewHook {
+    /// To delete it by.
+    pub id: String,
+    /// Its bot.
+    pub name: UserName,
+    /// Where to post; shown once.
+    pub url: String,
+}
+
+/// `GET /rooms/{room}/hooks`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Hooks {
+    /// Newest first.
+    pub hooks: Vec<HookInfo>,
+}
+
+/// `POST /admin/invites`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreateInvite {
+    /// How many may register with it; 1 unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u32>,
+    /// Absent: seven days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// `POST /admin/invites` → 201; the code is shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewInvite {
+    /// To hand on.
+    pub code: String,
+    /// How many may register with it.
+    pub uses: u32,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A user as an admin sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UserInfo {
+    /// As others see it.
+    pub user: User,
+    /// On the whole server.
+    pub role: ServerRole,
+    /// When it came.
+    pub created_at: Timestamp,
+    /// Kept out of the whole server until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub banned_until: Option<Timestamp>,
+}
+
+/// `GET /admin/users`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Users {
+    /// By name.
+    pub users: Vec<UserInfo>,
+    /// There are more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<crate::Cursor>,
+}
+
+/// One line of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AuditLine {
+    /// When.
+    pub at: Timestamp,
+    /// Who acted; null for the command line.
+    pub actor: Option<User>,
+    /// What was done, as `member:ban` or `user:create`.
+    pub action: String,
+    /// To whom or what.
+    pub subject: String,
+    /// Why, or how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// `GET /admin/audit`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Audit {
+    /// Newest first.
+    pub lines: Vec<AuditLine>,
+    /// There are more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<crate::Cursor>,
+}
+
+/// `GET /readyz`; 200 while `ready`, 503 otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Readiness {
+    /// Whether to send traffic here.
+    pub ready: bool,
+    /// `ok` or what is wrong with the store.
+    pub store: String,
+    /// `ok`, or what is wrong with the bus; a bus that is down does not make the node unready.
+    pub bus: String,
+    /// Whether the node is going away.
+    pub draining: bool,
+}
