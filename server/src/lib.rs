@@ -1,1 +1,12 @@
-//! Being built.
+//! `chat-server`: a self-hosted chat that speaks Socket.IO and REST.
+//!
+//! One rule carries it: a message exists when its transaction has committed; everything live is a hint, and the
+//! room's `seq` repairs what a hint lost. `ARCHITECTURE.md` tells who may know whom.
+
+pub mod cluster;
+pub mod domain;
+pub mod gateway;
+pub mod listen;
+pub mod rest;
+pub mod service;
+pub mod storage;

@@ -1,0 +1,5 @@
+//! Pure rules: who may do what, what a message may hold, when somebody counts as present. Nothing here waits.
+
+pub mod refusal;
+
+pub use refusal::Refusal;

@@ -1,0 +1,5 @@
+//! The accept loop, and the handle by which a connection is cut from elsewhere.
+
+mod conn;
+
+pub use conn::ConnHandle;

@@ -1,0 +1,1 @@
+//! Resolving what a request names, and the right to read it.

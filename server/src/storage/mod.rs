@@ -1,0 +1,46 @@
+//! What the services ask of a store, and nothing of how it is done: traits here, one folder a back end, and one
+//! contract suite that every back end passes.
+//!
+//! One method is one atomic operation; a write checks the actor's rights in its own transaction (by the pure rules
+//! of `domain`). When a write has returned `Ok`, it is on stable storage. Look-ups give `Option`.
+
+mod accounts;
+mod log;
+mod rooms;
+
+pub use accounts::*;
+pub use log::*;
+pub use rooms::*;
+
+use async_trait::async_trait;
+use chat_common::Epoch;
+
+use crate::domain::Refusal;
+
+/// Why a store did not do it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A rule said no; nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Not now: busy, full, away. The outcome of a write is unknown and it is safe to repeat.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// A fault of ours or a damaged store.
+    #[error("the store failed: {0}")]
+    Internal(String),
+}
+
+/// What a store call gives.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// A whole store. `Arc<dyn Store>` is what the services hold.
+#[async_trait]
+pub trait Store: Accounts + Rooms + Log + Send + Sync {
+    /// The lineage; constant while the store is open.
+    fn epoch(&self) -> Epoch;
+    /// Whether it can write now; for `/readyz`.
+    async fn health(&self) -> StoreResult<()>;
+    /// Writes everything out and closes; later calls are `Unavailable`.
+    async fn close(&self);
+}
