@@ -1,1 +1,8 @@
-//! Being built.
+//! A chat for the terminal: a full screen, and commands that scripts can trust.
+//!
+//! `net`, `api` and `cache` know the contract and nothing of the screen; `app` and `ui` are pure; `runtime` and `cli`
+//! tie them together.
+
+pub mod cache;
+pub mod cli;
+pub mod net;
