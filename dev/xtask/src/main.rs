@@ -1,1 +1,36 @@
-fn main() {}
+//! Set-up, tests and benches of this repository: `cargo xtask …`. Depends on little, so that it compiles in seconds;
+//! whatever needs the programs themselves is started as a process.
+
+mod http;
+mod setup;
+mod sh;
+mod test;
+mod up;
+
+use clap::{Parser, Subcommand};
+
+/// Set-up, tests and benches of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build both programs, start a server if none runs, and open the full screen in the room `lobby`.
+    Up(up::Options),
+    /// Install what the build (and with --tests: the tests) needs, as far as this user may.
+    Setup(setup::Options),
+    /// Set up everything that the tests need, run all of them, and say what had to be left out.
+    Test(test::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().task {
+        Task::Up(options) => up::run(&options),
+        Task::Setup(options) => setup::run(&options),
+        Task::Test(options) => test::run(&options),
+    }
+}

@@ -1,0 +1,121 @@
+//! What a build needs of the machine, and installing it as far as this user may: by apt-get as root or with a
+//! password-less sudo. Where that is not so, the line to type is printed instead.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::sh;
+
+/// What to set up.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Also what the tests need: Node.js with npm, Python 3 with venv.
+    #[arg(long)]
+    tests: bool,
+}
+
+/// One thing a build or a test needs.
+struct Need {
+    /// For people.
+    what: &'static str,
+    /// Debian's packages that bring it.
+    packages: &'static [&'static str],
+    /// Whether it is there.
+    present: fn() -> bool,
+}
+
+const BUILD: &[Need] = &[
+    Need { what: "a C compiler", packages: &["gcc", "libc6-dev"], present: || sh::succeeds("cc", &["--version"]) },
+    Need { what: "pkg-config", packages: &["pkg-config"], present: || sh::succeeds("pkg-config", &["--version"]) },
+    Need {
+        what: "OpenSSL's headers",
+        packages: &["libssl-dev"],
+        present: || std::env::var_os("OPENSSL_DIR").is_some() || sh::succeeds("pkg-config", &["--exists", "openssl"]),
+    },
+];
+
+const TESTS: &[Need] = &[
+    Need { what: "curl", packages: &["curl"], present: || sh::succeeds("curl", &["--version"]) },
+    Need { what: "Node.js", packages: &["nodejs"], present: || sh::succeeds("node", &["--version"]) },
+    Need { what: "npm", packages: &["npm"], present: || sh::succeeds("npm", &["--version"]) },
+    Need {
+        what: "Python 3 with venv",
+        packages: &["python3", "python3-venv"],
+        present: || sh::succeeds("python3", &["-c", "import venv, ensurepip"]),
+    },
+];
+
+/// Sets up what was asked for.
+pub fn run(options: &Options) -> Result<()> {
+    build()?;
+    if options.tests {
+        let missing = tests();
+        if !missing.is_empty() && sh::ci() {
+            bail!("still missing: {}", missing.join(", "));
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that both programs can be built.
+pub fn build() -> Result<()> {
+    let missing = provide(BUILD);
+    if !missing.is_empty() {
+        bail!("the build needs {}; install it as said above, then try again", missing.join(", "));
+    }
+    Ok(())
+}
+
+/// Makes sure of what the tests need; gives what is still missing.
+pub fn tests() -> Vec<&'static str> {
+    provide(TESTS)
+}
+
+/// Installs what is missing, and gives what is missing still.
+fn provide(needs: &'static [Need]) -> Vec<&'static str> {
+    let missing: Vec<&Need> = needs.iter().filter(|n| !(n.present)()).collect();
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    let packages: Vec<&str> = missing.iter().flat_map(|n| n.packages).copied().collect();
+    let whats: Vec<&str> = missing.iter().map(|n| n.what).collect();
+    println!("missing: {}", whats.join(", "));
+    if !install(&packages) {
+        println!("install it with:  sudo apt-get update && sudo apt-get install -y {}", packages.join(" "));
+        println!("(or what your system calls these packages)");
+    }
+    missing.into_iter().filter(|n| !(n.present)()).map(|n| n.what).collect()
+}
+
+/// Whether apt-get installed them.
+fn install(packages: &[&str]) -> bool {
+    let Some(prefix) = privilege() else { return false };
+    println!("installing {} …", packages.join(" "));
+    let apt = |args: &[&str]| {
+        let mut words = prefix.to_vec();
+        words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        words.extend(args);
+        Command::new(words[0])
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    args.extend(packages);
+    apt(&["update", "-qq"]) && apt(&args)
+}
+
+/// How to become root without being asked; `None`: not at all, or there is no apt-get.
+fn privilege() -> Option<&'static [&'static str]> {
+    if !sh::succeeds("apt-get", &["--version"]) {
+        return None;
+    }
+    let id = Command::new("id").arg("-u").output().ok()?;
+    if id.stdout == b"0\n" {
+        return Some(&[]);
+    }
+    sh::succeeds("sudo", &["-n", "true"]).then_some(&["sudo", "-n"])
+}
