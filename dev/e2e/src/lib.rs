@@ -1,1 +1,24 @@
-//! Being built.
+//! The harness of the end-to-end tests: the real programs as processes, and clients that owe nothing to them.
+//!
+//! The tests in `tests/` look at the product from outside. Here stands only what they share: [`server`] starts, kills
+//! and restarts a `chat-server` of its own; [`api`] speaks REST and [`socket`] Socket.IO as the documents describe
+//! them, without the product's own client; [`raw`] sends bytes that no library would; [`pty`] shows what a person at
+//! a terminal sees; [`foreign`] runs the official clients of other languages; [`hostile`] is a server that lies.
+//! A fault of the set-up panics with what to do about it: this crate is never part of a program.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test harness: a panic is its answer")]
+
+pub mod api;
+pub mod foreign;
+pub mod hostile;
+pub mod layering;
+pub mod program;
+pub mod pty;
+pub mod raw;
+pub mod server;
+pub mod socket;
+pub mod wait;
+
+pub use api::{Account, Api};
+pub use pty::{Screen, Terminal};
+pub use server::{Options, Server};
+pub use socket::Socket;

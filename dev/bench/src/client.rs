@@ -1,0 +1,101 @@
+//! A Socket.IO client as thin as can be: one WebSocket, text frames, no reconnect. What it costs is not the server's.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// One connection to one namespace.
+pub struct Client {
+    ws: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    namespace: &'static str,
+    acks: u64,
+}
+
+impl Client {
+    /// Connects to `namespace` (`/chat`, or `/` for the default one) with `auth` as CONNECT payload.
+    pub async fn connect(url: &str, namespace: &'static str, auth: &Value) -> Result<Self> {
+        let url = format!("{}/socket.io/?EIO=4&transport=websocket", url.replacen("http", "ws", 1));
+        let (ws, _) = tokio_tungstenite::connect_async(url).await.context("WebSocket")?;
+        let mut client = Self { ws, namespace, acks: 0 };
+        client.packet().await?;
+        let prefix = client.prefix();
+        client.ws.send(Message::text(format!("40{prefix}{auth}"))).await?;
+        loop {
+            let packet = client.packet().await?;
+            if packet.starts_with("40") {
+                return Ok(client);
+            }
+            if packet.starts_with("44") {
+                bail!("refused: {packet}");
+            }
+        }
+    }
+
+    fn prefix(&self) -> String {
+        if self.namespace == "/" { String::new() } else { format!("{},", self.namespace) }
+    }
+
+    /// The next packet, Engine.IO pings answered on the way.
+    pub async fn packet(&mut self) -> Result<String> {
+        loop {
+            let message = tokio::time::timeout(Duration::from_secs(60), self.ws.next()).await.context("silence")?;
+            match message.context("the server closed")?? {
+                Message::Text(text) if text.as_str() == "2" => self.ws.send(Message::text("3")).await?,
+                Message::Text(text) => return Ok(text.to_string()),
+                Message::Close(_) => bail!("the server closed"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Emits `event` and waits for its acknowledgement; other packets are passed over.
+    pub async fn request(&mut self, event: &str, payload: &Value) -> Result<Value> {
+        self.acks += 1;
+        let id = self.acks;
+        let prefix = self.prefix();
+        self.ws.send(Message::text(format!("42{prefix}{id}{}", json!([event, payload])))).await?;
+        let wanted = format!("43{prefix}{id}[");
+        loop {
+            let packet = self.packet().await?;
+            if packet.starts_with(&wanted) {
+                let mut args: Vec<Value> = serde_json::from_str(&packet[wanted.len() - 1..])?;
+                let reply = args.pop().context("an empty acknowledgement")?;
+                if reply["ok"] != json!(true) {
+                    bail!("{event}: {reply}");
+                }
+                return Ok(reply);
+            }
+        }
+    }
+}
+
+/// A guest's access token.
+pub async fn guest(http: &reqwest::Client, url: &str, name: &str) -> Result<String> {
+    let reply: Value = http
+        .post(format!("{url}/api/v1/auth/guest"))
+        .json(&json!({"name": name}))
+        .send()
+        .await?
+        .error_for_status()?
+        .json()
+        .await?;
+    Ok(reply["access_token"].as_str().context("no access_token")?.to_owned())
+}
+
+/// The value below which `share` (0 to 1) of `sorted` lies.
+pub fn percentile(sorted: &[Duration], share: f64) -> Duration {
+    let last = sorted.len().saturating_sub(1);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
+    let index = (last as f64 * share).round() as usize;
+    sorted.get(index).copied().unwrap_or_default()
+}

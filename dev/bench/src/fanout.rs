@@ -1,0 +1,167 @@
+//! What a delivery costs the server: one sender, many readers, one by one and in bursts, beside a bare socketioxide
+//! server that does nothing but broadcast.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+use socketioxide::SocketIo;
+use socketioxide::extract::{AckSender, Data, SocketRef};
+
+use crate::client::{Client, guest};
+use crate::process::Server;
+
+/// How much load.
+#[derive(Args)]
+pub struct Options {
+    /// Readers.
+    #[arg(long, default_value_t = 400)]
+    sockets: usize,
+    /// Messages of each kind of load.
+    #[arg(long, default_value_t = 400)]
+    messages: usize,
+    /// Messages in one burst.
+    #[arg(long, default_value_t = 20)]
+    burst: usize,
+    /// Rounds; each measures both servers in turn.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+/// One kind of server under load.
+struct Rig {
+    server: Server,
+    senders: Vec<Client>,
+    received: Arc<AtomicU64>,
+}
+
+/// Measures both and prints the ratios.
+pub async fn run(bin: &Path, options: &Options) -> Result<()> {
+    let mut ratios: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
+    println!("fan-out to {} sockets, 300 B, server CPU per delivery (µs)", options.sockets);
+    println!("{:<8}{:>22}{:>22}", "round", "one by one", format!("bursts of {}", options.burst));
+    for round in 1..=options.rounds {
+        let data = tempfile::tempdir()?;
+        let mut ours = Rig::chat(bin, data.path(), options).await?;
+        let mut bare = Rig::bare(options).await?;
+        let mut line = format!("{round:<8}");
+        for (kind, burst) in [1, options.burst].into_iter().enumerate() {
+            let a = ours.load(options, burst, "message:send").await?;
+            let b = bare.load(options, burst, "say").await?;
+            ratios[kind].push(a / b);
+            line.push_str(&format!("{:>22}", format!("{a:.2} / {b:.2} = {:.2}", a / b)));
+        }
+        println!("{line}");
+    }
+    for (kind, name) in ["one by one", "bursts"].into_iter().enumerate() {
+        ratios[kind].sort_by(f64::total_cmp);
+        println!("{name}: median ratio {:.2} (aim: at most 1.3)", ratios[kind][ratios[kind].len() / 2]);
+    }
+    Ok(())
+}
+
+impl Rig {
+    async fn chat(bin: &Path, data: &Path, options: &Options) -> Result<Self> {
+        let server = Server::chat(bin, data)?;
+        let http = reqwest::Client::new();
+        let token = guest(&http, &server.url, "reader").await?;
+        let join = json!({"room": "lobby"});
+        Self::fill(server, options, "/chat", &json!({ "token": token }), "room:join", &join).await
+    }
+
+    async fn bare(options: &Options) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("bare");
+        let server = Server::start(command)?;
+        Self::fill(server, options, "/", &json!({}), "join", &json!({})).await
+    }
+
+    async fn fill(
+        server: Server,
+        options: &Options,
+        namespace: &'static str,
+        auth: &Value,
+        join: &str,
+        payload: &Value,
+    ) -> Result<Self> {
+        let received = Arc::new(AtomicU64::new(0));
+        for _ in 0..options.sockets {
+            let mut client = Client::connect(&server.url, namespace, auth).await?;
+            client.request(join, payload).await?;
+            let received = received.clone();
+            tokio::spawn(async move {
+                while let Ok(packet) = client.packet().await {
+                    if packet.contains("\"message:created\"") {
+                        received.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        // As many senders as a burst is long, so that a burst arrives at once; they read nothing of the room.
+        let mut senders = Vec::new();
+        for _ in 0..options.burst {
+            senders.push(Client::connect(&server.url, namespace, auth).await?);
+        }
+        Ok(Self { server, senders, received })
+    }
+
+    /// Server CPU per delivery, µs.
+    async fn load(&mut self, options: &Options, burst: usize, event: &str) -> Result<f64> {
+        let text = "x".repeat(300);
+        let before = (self.server.cpu()?, self.received.load(Ordering::Relaxed));
+        let mut sent = 0usize;
+        while sent < options.messages {
+            let sends = self.senders.iter_mut().take(burst).enumerate().map(|(i, sender)| {
+                let key = format!("{}-{burst}-{}", event.replace(':', "."), sent + i);
+                let payload = json!({"room": "lobby", "text": text, "client_id": key});
+                async move { sender.request(event, &payload).await.map(|_| ()) }
+            });
+            for result in futures_util::future::join_all(sends).await {
+                result?;
+            }
+            sent += burst;
+            self.settle(before.1 + (sent * options.sockets) as u64).await?;
+        }
+        let cpu = self.server.cpu()?.saturating_sub(before.0);
+        let deliveries = self.received.load(Ordering::Relaxed) - before.1;
+        #[expect(clippy::cast_precision_loss, reason = "a figure")]
+        Ok(cpu.as_micros() as f64 / deliveries as f64)
+    }
+
+    async fn settle(&self, wanted: u64) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs(30);
+        while self.received.load(Ordering::Relaxed) < wanted {
+            if Instant::now() > end {
+                bail!("only {} of {wanted} deliveries arrived", self.received.load(Ordering::Relaxed));
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+}
+
+/// The bare server: joins everyone to one room and broadcasts what is said.
+pub async fn bare_server() -> Result<()> {
+    let (layer, io) = SocketIo::builder().max_buffer_size(1024).build_layer();
+    io.ns("/", async |socket: SocketRef| {
+        socket.on("join", async |socket: SocketRef, ack: AckSender| {
+            socket.join("lobby");
+            let _ = ack.send(&json!({"ok": true}));
+        });
+        socket.on("say", async |socket: SocketRef, Data::<Value>(data), ack: AckSender| {
+            let _ = socket.within("lobby").local().emit("message:created", &data).await;
+            let _ = ack.send(&json!({"ok": true}));
+        });
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("bare on http://{}", listener.local_addr()?);
+    let listener = axum::serve::ListenerExt::tap_io(listener, |io| {
+        let _ = io.set_nodelay(true);
+    });
+    axum::serve(listener, axum::Router::new().layer(layer)).await.context("bare server")
+}

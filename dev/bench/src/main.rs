@@ -1,0 +1,51 @@
+//! Figures of the release build, each beside the bare thing it is compared with in the same run.
+//!
+//! Absolute times depend on the machine; what counts is the ratio, and CPU time instead of wall time where it can be
+//! had. `cargo xtask bench` builds both programs in release mode and starts this.
+
+mod client;
+mod fanout;
+mod process;
+mod sends;
+mod startup;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Figures and ratios of the release build.
+#[derive(Parser)]
+struct Cli {
+    /// The folder that holds `chat-server` and `chat-tui`.
+    #[arg(long, default_value = "target/release")]
+    bin: PathBuf,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Durable sends, 64 senders at once, beside bare batched inserts of the same rows.
+    Sends(sends::Options),
+    /// Server CPU per delivery to many sockets, beside bare socketioxide.
+    Fanout(fanout::Options),
+    /// Start on a database of 100,000 messages, and one `chat-tui send`.
+    Startup(startup::Options),
+    /// The bare server that `fanout` compares with; started by it.
+    #[command(hide = true)]
+    Bare,
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        match cli.what {
+            What::Sends(options) => sends::run(&cli.bin, &options).await,
+            What::Fanout(options) => fanout::run(&cli.bin, &options).await,
+            What::Startup(options) => startup::run(&cli.bin, &options).await,
+            What::Bare => fanout::bare_server().await,
+        }
+    })
+}

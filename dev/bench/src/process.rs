@@ -1,0 +1,77 @@
+//! A server of our own as a child process: started on a free port, ended with the value, its CPU time read from `/proc`.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// A child that prints a line ending in `on http://HOST:PORT` once it answers.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    /// From the start of the process to its ready line.
+    pub ready_after: Duration,
+}
+
+/// Limits that do not bind, so that the server is measured and not its brakes.
+const CONFIG: &str = "guests = \"on\"\n[limits]\nmessages_per_second = 1000000\nmessage_burst = 1000000\n\
+    requests_per_second = 1000000\nrequest_burst = 1000000\nconnections_per_user = 100000\n";
+
+impl Server {
+    /// `chat-server` of `bin` with its data in `data`.
+    pub fn chat(bin: &Path, data: &Path) -> Result<Self> {
+        let config = data.join("bench.toml");
+        std::fs::write(&config, CONFIG)?;
+        let mut command = Command::new(bin.join("chat-server"));
+        command
+            .args(["--listen", "127.0.0.1:0", "--log", "warn"])
+            .arg("--data-dir")
+            .arg(data)
+            .arg("--config")
+            .arg(config);
+        Self::start(command)
+    }
+
+    /// Starts `command` and waits for its ready line.
+    pub fn start(mut command: Command) -> Result<Self> {
+        let begun = Instant::now();
+        let mut child =
+            command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().context("the server does not start")?;
+        let out = child.stdout.take().context("no output")?;
+        for line in BufReader::new(out).lines() {
+            let line = line?;
+            if let Some((_, url)) = line.split_once(" on http://") {
+                let url = format!("http://{}", url.trim());
+                return Ok(Self { child, url, ready_after: begun.elapsed() });
+            }
+        }
+        bail!("the server ended before it was ready: {:?}", child.wait()?)
+    }
+
+    /// User and system CPU time so far.
+    pub fn cpu(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields: Vec<&str> = stat.rsplit_once(") ").context("/proc/PID/stat")?.1.split(' ').collect();
+        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+        // USER_HZ is 100 on every Linux that Rust runs on.
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
+    /// Resident memory, bytes.
+    pub fn resident(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("VmRSS")?;
+        let kib: u64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
+        Ok(kib * 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,152 @@
+//! A terminal of one's own: the program in a pty, its screen kept by an emulator, every byte it wrote kept as well.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::{program, wait};
+
+/// What the terminal shows, and what was written to it.
+struct Seen {
+    parser: vt100::Parser,
+    bytes: Vec<u8>,
+}
+
+/// The screen at one moment.
+#[derive(Clone, Debug)]
+pub struct Screen {
+    /// Line by line, without the white space at their ends.
+    pub text: String,
+    /// Whether the alternate screen is shown.
+    pub alternate: bool,
+    /// Whether the cursor is hidden.
+    pub cursor_hidden: bool,
+}
+
+/// A program in a terminal. Dropped: killed.
+pub struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    input: Box<dyn Write + Send>,
+    seen: Arc<Mutex<Seen>>,
+    home: tempfile::TempDir,
+}
+
+impl Terminal {
+    /// `chat-tui` with these arguments at 80×24, with a home of its own.
+    pub fn chat_tui(args: &[&str]) -> Self {
+        Self::chat_tui_sized(24, 80, args, None)
+    }
+
+    /// As [`Self::chat_tui`] with a size, and on a home that an earlier run left ([`Self::into_home`]).
+    pub fn chat_tui_sized(rows: u16, cols: u16, args: &[&str], home: Option<tempfile::TempDir>) -> Self {
+        let home = home.unwrap_or_else(|| {
+            tempfile::Builder::new().prefix("chat-e2e-home-").tempdir().expect("a home for the client")
+        });
+        let mut command = CommandBuilder::new(program::path("chat-tui"));
+        command.args(args);
+        command.env_clear();
+        for (name, value) in program::environment(home.path()) {
+            command.env(name, value);
+        }
+        command.cwd(home.path());
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pty");
+        let child = pair.slave.spawn_command(command).expect("chat-tui starts");
+        drop(pair.slave);
+        let mut output = pair.master.try_clone_reader().expect("a reader of the pty");
+        let input = pair.master.take_writer().expect("a writer of the pty");
+        let seen = Arc::new(Mutex::new(Seen { parser: vt100::Parser::new(rows, cols, 0), bytes: Vec::new() }));
+        let keep = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(n) = output.read(&mut buffer) {
+                if n == 0 {
+                    break;
+                }
+                let mut seen = keep.lock().expect("no reader panics");
+                seen.parser.process(&buffer[..n]);
+                seen.bytes.extend_from_slice(&buffer[..n]);
+            }
+        });
+        Self { child, master: pair.master, input, seen, home }
+    }
+
+    /// What is shown now.
+    pub fn screen(&self) -> Screen {
+        let seen = self.seen.lock().expect("no reader panics");
+        let screen = seen.parser.screen();
+        let text = screen.contents().lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>().join("\n");
+        Screen { text, alternate: screen.alternate_screen(), cursor_hidden: screen.hide_cursor() }
+    }
+
+    /// Every byte that was written to the terminal.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.seen.lock().expect("no reader panics").bytes.clone()
+    }
+
+    /// Waits until the screen shows `text` and gives the screen; panics with what it shows instead.
+    pub async fn wait_for(&self, text: &str) -> String {
+        self.wait_until(text, |screen| screen.text.contains(text)).await.text
+    }
+
+    /// Waits until the screen fits.
+    pub async fn wait_until(&self, what: &str, fits: impl Fn(&Screen) -> bool) -> Screen {
+        let start = std::time::Instant::now();
+        loop {
+            let screen = self.screen();
+            if fits(&screen) {
+                return screen;
+            }
+            assert!(
+                start.elapsed() < wait::PATIENCE,
+                "not within {:?} on the screen: {what}. It shows:\n{}",
+                wait::PATIENCE,
+                screen.text
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Types; `\r` is Enter, `\x1b` is Esc.
+    pub fn keys(&mut self, keys: &str) {
+        self.input.write_all(keys.as_bytes()).and_then(|()| self.input.flush()).expect("the terminal takes keys");
+    }
+
+    /// Changes the terminal's size.
+    pub fn resize(&mut self, rows: u16, cols: u16) {
+        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).expect("a pty can be resized");
+        self.seen.lock().expect("no reader panics").parser.screen_mut().set_size(rows, cols);
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        crate::server::signal(self.child.process_id().expect("it runs"), name);
+    }
+
+    /// Waits for its end: the exit code.
+    pub async fn ended(&mut self) -> u32 {
+        wait::until("the program in the terminal ends", || self.child.try_wait().expect("our own child"))
+            .await
+            .exit_code()
+    }
+
+    /// Ends it (SIGKILL) and gives its home, for the next start.
+    pub fn into_home(mut self) -> tempfile::TempDir {
+        let _gone = self.child.kill();
+        let _ended = self.child.wait();
+        let empty = tempfile::tempdir().expect("a folder");
+        std::mem::replace(&mut self.home, empty)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _ended = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the screen:\n{}\n---", self.screen().text);
+        }
+    }
+}

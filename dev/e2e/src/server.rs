@@ -1,0 +1,240 @@
+//! A `chat-server` of one's own: a private data folder, a free port, real signals, restarts on the same port.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::{Account, Api, program, wait};
+
+/// How the server is started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Lines of the section `[limits]`, `name = value`.
+    pub limits: Vec<String>,
+    /// Further arguments.
+    pub args: Vec<String>,
+}
+
+impl Options {
+    /// Limits so high that a test about something else does not meet them.
+    pub fn roomy() -> Self {
+        Self::default()
+            .limit("messages_per_second", 100_000)
+            .limit("message_burst", 100_000)
+            .limit("requests_per_second", 100_000)
+            .limit("request_burst", 100_000)
+            .limit("connections_per_user", 1_000)
+            .limit("rooms_created_per_hour", 1_000)
+    }
+
+    /// With one limit set.
+    #[must_use]
+    pub fn limit(mut self, name: &str, value: u64) -> Self {
+        self.limits.push(format!("{name} = {value}"));
+        self
+    }
+
+    /// With a further argument.
+    #[must_use]
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.to_owned());
+        self
+    }
+}
+
+/// A running (or killed) server. Dropped: killed, its folder removed.
+pub struct Server {
+    child: Option<Child>,
+    port: u16,
+    options: Options,
+    folder: TempDir,
+    said: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// With the limits of [`Options::roomy`].
+    pub async fn start() -> Self {
+        Self::with(Options::roomy()).await
+    }
+
+    /// As told; returns when it is ready.
+    pub async fn with(options: Options) -> Self {
+        let folder = tempfile::Builder::new().prefix("chat-e2e-").tempdir().expect("a folder for the server");
+        let mut server = Self { child: None, port: 0, options, folder, said: Arc::default() };
+        server.launch().await;
+        server
+    }
+
+    async fn launch(&mut self) {
+        let config = self.folder.path().join("server.toml");
+        std::fs::write(&config, format!("[limits]\n{}\n", self.options.limits.join("\n"))).expect("the config");
+        let mut command = program::isolated(program::path("chat-server"), self.folder.path());
+        command
+            .args(["--listen", &format!("127.0.0.1:{}", self.port), "--config"])
+            .arg(&config)
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .args(&self.options.args);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("chat-server starts");
+        let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let mark = self.said().len();
+        keep(out, Arc::clone(&self.said));
+        keep(err, Arc::clone(&self.said));
+        self.child = Some(child);
+        self.port = wait::until("chat-server says that it is ready", || {
+            let said = self.said()[mark..].to_owned();
+            if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().ok().flatten()) {
+                panic!("chat-server ended with {status}:\n{said}");
+            }
+            said.lines().find_map(ready_port)
+        })
+        .await;
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port, the same after a restart.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where its data lies.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder that is removed with the server.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// All it has printed so far, over all its starts.
+    pub fn said(&self) -> String {
+        self.said.lock().expect("no reader panics").clone()
+    }
+
+    /// Its process, while it runs.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
+    /// SIGKILL, in the middle of whatever it does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("our own child");
+            child.wait().expect("our own child");
+        }
+    }
+
+    /// Sends a signal by its name (`TERM`, `STOP`, …).
+    pub fn signal(&self, name: &str) {
+        signal(self.pid(), name);
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits for its end, up to the 30 s that a drain may take.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("the server runs");
+        wait::within(Duration::from_secs(30), "chat-server ends", || child.try_wait().expect("our own child")).await
+    }
+
+    /// Starts it again on the same port and data.
+    pub async fn restart(&mut self) {
+        self.kill();
+        self.launch().await;
+    }
+
+    /// Resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("Linux says so");
+        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number of kB")
+    }
+
+    /// REST without a token.
+    pub fn api(&self) -> Api {
+        Api::new(&self.url())
+    }
+
+    /// A new account with the password `correct horse`.
+    pub async fn account(&self, name: &str) -> Account {
+        self.api().register(name, "correct horse").await
+    }
+
+    /// A new guest; `ana` is known as `~ana`.
+    pub async fn guest(&self, name: &str) -> Account {
+        self.api().guest(name).await
+    }
+
+    /// Runs `chat-server` with other arguments on this data folder (`user add …`) to its end.
+    pub async fn command(&self, args: &[&str]) -> std::process::Output {
+        let mut command = program::isolated(program::path("chat-server"), self.folder.path());
+        command.args(args).arg("--data-dir").arg(self.data_dir());
+        program::finish(command, b"").await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- what chat-server said:\n{}---", self.said());
+        }
+    }
+}
+
+/// The port in `chat-server VERSION ready on http://127.0.0.1:PORT`.
+fn ready_port(line: &str) -> Option<u16> {
+    let (_, url) = line.split_once(" ready on http://")?;
+    url.trim().rsplit_once(':')?.1.trim_end_matches('/').parse().ok()
+}
+
+/// Sends a signal to a process of ours.
+pub fn signal(pid: u32, name: &str) {
+    let done = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(done.is_ok_and(|s| s.success()), "cannot send SIG{name} to {pid}");
+}
+
+/// Reads a pipe to its end into `said`, so that the program never waits for us.
+fn keep(pipe: impl Read + Send + 'static, said: Arc<Mutex<String>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            let mut said = said.lock().expect("no reader panics");
+            said.push_str(&String::from_utf8_lossy(&line));
+            said.push('\n');
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ready_port;
+
+    #[test]
+    fn the_port_stands_in_the_ready_line() {
+        assert_eq!(ready_port("chat-server 0.1.0 ready on http://127.0.0.1:4711"), Some(4711));
+        assert_eq!(ready_port("data in /tmp/x"), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! Who may know whom. The tables are the architecture; `ARCHITECTURE.md` says why.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use chat_e2e::layering::{Rules, check_file, check_tree};
+use chat_e2e::program::root;
+
+const SERVER: Rules = Rules {
+    own_names: &["chat_server"],
+    layers: &[
+        &["domain"],
+        // Needed by all, knowing nobody but the rules.
+        &["config", "telemetry", "error", "lifecycle", "listen", "storage", "cluster"],
+        &["service"],
+        &["gateway", "rest", "relay"],
+        &["app"],
+        &["cli"],
+        &["main"],
+    ],
+    also: &[],
+    only_in: &[
+        ("rusqlite", &["storage/sqlite/"]),
+        ("sqlx", &["storage/postgres/"]),
+        ("socketioxide", &["gateway/", "relay/"]),
+        ("axum", &["rest/", "relay/", "app"]),
+        ("utoipa_axum", &["rest/"]),
+    ],
+};
+
+const CLIENT: Rules = Rules {
+    own_names: &["chat_tui"],
+    layers: &[
+        &["command", "keymap", "config", "credentials", "error"],
+        &["app", "net", "api", "cache", "theme"],
+        &["ui", "notify"],
+        &["runtime"],
+        &["cli"],
+        &["main"],
+    ],
+    also: &[],
+    only_in: &[
+        ("rust_socketio", &["net/socketio.rs"]),
+        ("rusqlite", &["cache/"]),
+        ("reqwest", &["api/"]),
+        ("tokio", &["net/", "api/", "cache/", "runtime/", "cli/", "credentials", "notify", "main.rs"]),
+    ],
+};
+
+/// One file knows serde and nothing that waits.
+const COMMON: Rules = Rules {
+    own_names: &["chat_common"],
+    layers: &[],
+    also: &[],
+    only_in: &[("tokio", &[]), ("futures_util", &[]), ("reqwest", &[]), ("axum", &[]), ("rusqlite", &[])],
+};
+
+#[test]
+fn the_server_keeps_its_layers() {
+    let faults = check_tree(&root().join("server/src"), &SERVER);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_client_keeps_its_layers() {
+    let faults = check_tree(&root().join("tui-client/src"), &CLIENT);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_contract_knows_nothing_that_waits() {
+    let faults: Vec<_> = check_tree(&root().join("common/src"), &COMMON)
+        .into_iter()
+        .filter(|f| !f.contains("layering table"))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The checker must be able to fail: each of these breaks a rule in another way of writing it.
+#[test]
+fn a_forbidden_edge_is_found_however_it_is_written() {
+    for (file, source) in [
+        ("domain/rules.rs", "use crate::storage::Store;"),
+        ("service/rooms.rs", "use crate::{domain::X, gateway::{self, Y}};"),
+        ("service/messages/send.rs", "fn f() { super::super::super::gateway::emit() }"),
+        ("gateway/mod.rs", "use super::rest::routes;"),
+        ("gateway/fanout.rs", "fn f(x: &crate::rest::State) {}"),
+        ("service/rooms.rs", "use rusqlite::Connection;"),
+        ("storage/mod.rs", "fn f(c: ::rusqlite::Connection) {}"),
+        ("rest/mod.rs", "use socketioxide as s;"),
+        ("nowhere.rs", "fn f() {}"),
+        ("service/a.rs", "#[cfg(test)]\nmod tests { use crate::rest; }\nuse crate::rest::Y;"),
+        ("service/a.rs", "const A: &str = r#\"\"//\"#; use crate::rest::Y;"),
+        ("service/a.rs", "const A: char = '\"'; use crate::rest::Y; const B: char = '\"';"),
+        ("main.rs", "use chat_server::app; fn f() { nothing() } use socketioxide::SocketIo;"),
+    ] {
+        assert_eq!(check_file(file, source, &SERVER).len(), 1, "{file}: {source}");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_not_found() {
+    for (file, source) in [
+        ("service/rooms.rs", "use crate::storage::Store; use crate::domain::{a, b::c};"),
+        ("service/rooms.rs", "// use crate::rest::Y;\n/* crate::gateway::x */ const A: &str = \"crate::rest::Y\";"),
+        ("service/rooms.rs", "fn f() {}\n#[cfg(test)]\nmod tests { fn g() { if x {} } use crate::rest::Y; }"),
+        ("gateway/a/b.rs", "use super::rest; use super::super::fanout;"),
+        ("storage/sqlite/mod.rs", "use rusqlite::Connection;"),
+        ("service/rooms.rs", "use crate::storage::rusqlite_like; fn f(x: super::Y) {}"),
+        ("app.rs", "use crate::gateway; use crate::rest; use axum::Router;"),
+        ("lib.rs", "pub mod gateway; pub use crate::app::run;"),
+    ] {
+        let faults = check_file(file, source, &SERVER);
+        assert!(faults.is_empty(), "{faults:?}");
+    }
+}
