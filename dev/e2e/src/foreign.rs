@@ -75,13 +75,7 @@ pub struct Foreign {
 impl Foreign {
     /// Starts a client that connects to `/chat`; `transports` as its library names them. `None`: it is not installed,
     /// which has been noted.
-    pub async fn start(
-        language: Language,
-        test: &str,
-        url: &str,
-        token: &str,
-        transports: &[&str],
-    ) -> Option<Self> {
+    pub async fn start(language: Language, test: &str, url: &str, token: &str, transports: &[&str]) -> Option<Self> {
         let mut command = language.needed_by(test)?;
         let mut child = command
             .stdin(Stdio::piped())
@@ -107,7 +101,8 @@ impl Foreign {
                 if let Some(at) = self.told.iter().position(&fits) {
                     return self.told.remove(at).unwrap_or_default();
                 }
-                let line = self.lines.next_line().await.expect("UTF-8").unwrap_or_else(|| panic!("ended before {what}"));
+                let line =
+                    self.lines.next_line().await.expect("UTF-8").unwrap_or_else(|| panic!("ended before {what}"));
                 self.told.push_back(serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}")));
             }
         };
@@ -132,7 +127,8 @@ impl Foreign {
         self.next_id += 1;
         let id = self.next_id;
         self.tell(&json!({"emit": event, "data": payload, "id": id})).await;
-        self.told(&format!("the acknowledgement of {event}"), |v| v["type"] == "ack" && v["id"] == id).await["data"].clone()
+        self.told(&format!("the acknowledgement of {event}"), |v| v["type"] == "ack" && v["id"] == id).await["data"]
+            .clone()
     }
 
     /// As [`Self::call`]; panics unless the reply is `ok`.

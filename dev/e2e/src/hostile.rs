@@ -28,7 +28,14 @@ pub struct Poison {
 
 impl Default for Poison {
     fn default() -> Self {
-        Self { text: "hello".into(), name: "~mallory".into(), head: 3, tells: Vec::new(), refuse: false, endless: false }
+        Self {
+            text: "hello".into(),
+            name: "~mallory".into(),
+            head: 3,
+            tells: Vec::new(),
+            refuse: false,
+            endless: false,
+        }
     }
 }
 
@@ -54,14 +61,32 @@ impl Hostile {
         let router = Router::new()
             .route("/api/v1/auth/guest", post(session))
             .route("/api/v1/auth/refresh", post(session))
-            .route("/api/v1/me", get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"user": p.user(), "role": "user"})) }))
-            .route("/api/v1/rooms", get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"rooms": [p.room()]})) }))
-            .route("/api/v1/rooms/{room}", get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"room": p.room()})) }))
+            .route(
+                "/api/v1/me",
+                get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"user": p.user(), "role": "user"})) }),
+            )
+            .route(
+                "/api/v1/rooms",
+                get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"rooms": [p.room()]})) }),
+            )
+            .route(
+                "/api/v1/rooms/{room}",
+                get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"room": p.room()})) }),
+            )
             .route("/api/v1/rooms/{room}/join", post(|Shared(p): Shared<Arc<Poison>>| async move { Json(p.join()) }))
-            .route("/api/v1/rooms/{room}/members", get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"members": [p.member()]})) }))
+            .route(
+                "/api/v1/rooms/{room}/members",
+                get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"members": [p.member()]})) }),
+            )
             .route("/api/v1/rooms/{room}/messages", get(history).post(refuse))
-            .route("/api/v1/search", get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"messages": p.messages()})) }))
-            .route("/api/v1/presence", get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"present": [p.presence()]})) }))
+            .route(
+                "/api/v1/search",
+                get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"messages": p.messages()})) }),
+            )
+            .route(
+                "/api/v1/presence",
+                get(|Shared(p): Shared<Arc<Poison>>| async move { Json(json!({"present": [p.presence()]})) }),
+            )
             .with_state(poison)
             .layer(layer);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -96,17 +121,19 @@ async fn refuse(Shared(poison): Shared<Arc<Poison>>) -> (axum::http::StatusCode,
 
 fn greet(socket: &SocketRef, poison: &Arc<Poison>) {
     let shared = Arc::clone(poison);
-    socket.on_fallback(move |socket: SocketRef, Event(name): Event, Data(payload): Data<Value>, ack: AckSender| {
-        let reply = shared.reply(&name, &payload);
-        // A client that has gone misses nothing.
-        let _gone = socket.emit("reply", &reply);
-        let _no_ack = ack.send(&reply);
-        if matches!(name.as_str(), "room:join" | "room:subscribe" | "session:resume") {
-            for (name, data) in &shared.tells {
-                let _gone = socket.emit(name.clone(), data);
+    socket.on_fallback(
+        async move |socket: SocketRef, Event(name): Event, Data(payload): Data<Value>, ack: AckSender| {
+            let reply = shared.reply(&name, &payload);
+            // A client that has gone misses nothing.
+            let _gone = socket.emit("reply", &reply);
+            let _no_ack = ack.send(&reply);
+            if matches!(name.as_str(), "room:join" | "room:subscribe" | "session:resume") {
+                for (name, data) in &shared.tells {
+                    let _gone = socket.emit(name.as_str(), data);
+                }
             }
-        }
-    });
+        },
+    );
     let ready = json!({
         "protocol": 1, "server": {"name": poison.text, "version": poison.text, "node": poison.text},
         "epoch": "e1", "user": poison.user(), "role": "user", "limits": {},
@@ -165,7 +192,9 @@ impl Poison {
                 "session:resume" => json!({"rooms": {"lobby": self.sync()}, "gone": []}),
                 "room:list" => self.list(),
                 "room:sync" => self.sync(),
-                "history:get" => json!({"messages": self.messages(), "first": 1, "head": self.head, "has_more": self.endless}),
+                "history:get" => {
+                    json!({"messages": self.messages(), "first": 1, "head": self.head, "has_more": self.endless})
+                }
                 "search" | "thread:get" => json!({"messages": self.messages()}),
                 "member:list" => json!({"members": [self.member()]}),
                 "presence:get" => json!({"present": [self.presence()]}),

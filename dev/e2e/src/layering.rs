@@ -248,7 +248,10 @@ fn heads(tokens: &[String], found: &mut BTreeSet<String>) {
 fn names_crate(tokens: &[String], krate: &str) -> bool {
     tokens.iter().enumerate().any(|(i, token)| {
         token == krate
-            && !(i > 0 && tokens[i - 1] == "::" && i > 1 && tokens[i - 2].chars().all(|c| c.is_alphanumeric() || c == '_'))
+            && !(i > 0
+                && tokens[i - 1] == "::"
+                && i > 1
+                && tokens[i - 2].chars().all(|c| c.is_alphanumeric() || c == '_'))
             && (tokens.get(i + 1).is_some_and(|t| t == "::") || (i > 0 && tokens[i - 1] == "use"))
     })
 }

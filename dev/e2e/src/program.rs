@@ -9,23 +9,24 @@ use std::sync::OnceLock;
 /// The path of a program of this workspace (`chat-server`, `chat-tui`); built first if it is not there.
 pub fn path(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        // target/debug/deps/TEST-HASH → target/debug
-        let exe = std::env::current_exe().expect("a test knows its own path");
-        let dir = exe.ancestors().nth(2).expect("a test lies in target/PROFILE/deps").to_path_buf();
-        let missing = ["chat-server", "chat-tui"].iter().any(|p| !dir.join(p).exists());
-        // Under `cargo xtask test` they have just been built.
-        if missing || std::env::var_os("CHAT_E2E_DIR").is_none() {
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let status = Command::new(cargo)
-                .args(["build", "--quiet", "--bins", "-p", "chat-server", "-p", "chat-tui"])
-                .current_dir(root())
-                .status();
-            assert!(status.is_ok_and(|s| s.success()), "the programs do not build");
-        }
-        dir
-    })
-    .join(name)
+    BUILT
+        .get_or_init(|| {
+            // target/debug/deps/TEST-HASH → target/debug
+            let exe = std::env::current_exe().expect("a test knows its own path");
+            let dir = exe.ancestors().nth(2).expect("a test lies in target/PROFILE/deps").to_path_buf();
+            let missing = ["chat-server", "chat-tui"].iter().any(|p| !dir.join(p).exists());
+            // Under `cargo xtask test` they have just been built.
+            if missing || std::env::var_os("CHAT_E2E_DIR").is_none() {
+                let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+                let status = Command::new(cargo)
+                    .args(["build", "--quiet", "--bins", "-p", "chat-server", "-p", "chat-tui"])
+                    .current_dir(root())
+                    .status();
+                assert!(status.is_ok_and(|s| s.success()), "the programs do not build");
+            }
+            dir
+        })
+        .join(name)
 }
 
 /// The repository's top folder.

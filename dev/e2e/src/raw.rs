@@ -25,7 +25,8 @@ pub async fn http(address: &str, request: &[u8]) -> String {
 
 /// `GET path` with further header lines; the whole answer.
 pub async fn get(address: &str, path: &str, headers: &str) -> String {
-    http(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n").as_bytes()).await
+    http(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n").as_bytes())
+        .await
 }
 
 /// The status of an answer; 0 if there is none.
@@ -41,7 +42,7 @@ pub async fn connect(address: &str) -> TcpStream {
 /// All that comes until the end.
 async fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
-    let mut buffer = [0; 8192];
+    let mut buffer = vec![0; 8192];
     let read = async {
         while let Ok(n) = stream.read(&mut buffer).await {
             if n == 0 {
@@ -119,7 +120,7 @@ impl RawWebSocket {
                     self.unread.clear();
                     return true;
                 }
-                let mut buffer = [0; 8192];
+                let mut buffer = vec![0; 8192];
                 match self.stream.read(&mut buffer).await {
                     Ok(n) if n > 0 => self.unread.extend_from_slice(&buffer[..n]),
                     _ => return false,
@@ -131,7 +132,7 @@ impl RawWebSocket {
 
     /// Whether the server ends this connection in that time. Its pings are read and not answered.
     pub async fn closes_within(&mut self, patience: Duration) -> bool {
-        let mut buffer = [0; 8192];
+        let mut buffer = vec![0; 8192];
         let read = async { while matches!(self.stream.read(&mut buffer).await, Ok(n) if n > 0) {} };
         tokio::time::timeout(patience, read).await.is_ok()
     }

@@ -59,14 +59,8 @@ impl Socket {
         let mut wire = open(base).await;
         let packet = format!("40/chat,{auth}");
         wire.send(Message::text(packet)).await.expect("an open WebSocket takes a packet");
-        let mut socket = Self {
-            wire,
-            events: VecDeque::new(),
-            acks: HashMap::new(),
-            next_ack: 0,
-            end: None,
-            ready: Value::Null,
-        };
+        let mut socket =
+            Self { wire, events: VecDeque::new(), acks: HashMap::new(), next_ack: 0, end: None, ready: Value::Null };
         loop {
             let Some(packet) = wait::soon("an answer to CONNECT", socket.packet()).await else {
                 return Err("closed".to_owned());

@@ -67,10 +67,8 @@ fn the_client_keeps_its_layers() {
 
 #[test]
 fn the_contract_knows_nothing_that_waits() {
-    let faults: Vec<_> = check_tree(&root().join("common/src"), &COMMON)
-        .into_iter()
-        .filter(|f| !f.contains("layering table"))
-        .collect();
+    let faults: Vec<_> =
+        check_tree(&root().join("common/src"), &COMMON).into_iter().filter(|f| !f.contains("layering table")).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

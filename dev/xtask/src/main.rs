@@ -1,6 +1,7 @@
 //! Set-up, tests and benches of this repository: `cargo xtask …`. Depends on little, so that it compiles in seconds;
 //! whatever needs the programs themselves is started as a process.
 
+mod bench;
 mod http;
 mod setup;
 mod sh;
@@ -25,6 +26,8 @@ enum Task {
     Setup(setup::Options),
     /// Set up everything that the tests need, run all of them, and say what had to be left out.
     Test(test::Options),
+    /// Measure, in release mode: figures and ratios, no verdict.
+    Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -32,5 +35,6 @@ fn main() -> anyhow::Result<()> {
         Task::Up(options) => up::run(&options),
         Task::Setup(options) => setup::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
     }
 }
