@@ -6,3 +6,4 @@
 pub mod cache;
 pub mod cli;
 pub mod net;
+pub mod server_url;

@@ -87,21 +87,25 @@ impl Cache {
         format!("{server}|{user}")
     }
 
-    /// Changes the owner once it is known, and adopts what was written under the one before when that was provisional
-    /// (it held no user).
-    pub fn set_owner(&self, owner: &str, adopt: bool) -> Result<(), CacheError> {
+    /// The owner of rows that are written before the user is known (the first start without a line).
+    pub fn provisional(server: &str, profile: &str) -> String {
+        format!("{server}|?{profile}")
+    }
+
+    /// Says who the user is; what was written while that was not known becomes the user's.
+    pub fn identify(&self, owner: &str) -> Result<(), CacheError> {
         let mut inner = self.lock();
         if inner.owner == owner {
             return Ok(());
         }
-        if adopt {
-            let from = inner.owner.clone();
+        let from = std::mem::replace(&mut inner.owner, owner.to_owned());
+        if from.contains("|?") {
             let tx = inner.db.transaction()?;
-            tx.execute("UPDATE outbox SET owner = ?1 WHERE owner = ?2", [owner, &from])?;
+            tx.execute("UPDATE OR IGNORE outbox SET owner = ?1 WHERE owner = ?2", [owner, &from])?;
             tx.execute("UPDATE OR REPLACE draft SET owner = ?1 WHERE owner = ?2", [owner, &from])?;
+            tx.execute("UPDATE OR REPLACE kept SET owner = ?1 WHERE owner = ?2", [owner, &from])?;
             tx.commit()?;
         }
-        inner.owner = owner.to_owned();
         Ok(())
     }
 

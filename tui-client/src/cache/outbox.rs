@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_common::{ClientId, ErrorBody, RoomRef, Seq, Timestamp};
+use chat_common::{ClientId, ErrorBody, RoomRef, Timestamp};
 use rusqlite::{Row, TransactionBehavior, params};
 
 use super::view::{signed, unsigned};

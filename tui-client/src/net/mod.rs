@@ -4,6 +4,16 @@
 //! disk; `supervisor` carries its wishes out. What the events mean on a screen is left to `app`.
 
 pub mod any;
+mod backoff;
+mod heartbeat;
+mod outbox;
+mod resume;
+mod socketio;
+mod state;
+mod supervisor;
+pub mod tokens;
+mod transport;
+mod waiters;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +25,47 @@ use chat_common::{ClientId, Epoch, ErrorBody, RoomName, RoomRef, Seq, Timestamp}
 use tokio::sync::mpsc;
 
 pub use any::{AnyReply, AnyRequest};
+pub use tokens::{Access, TokenError, Tokens};
+
+pub use crate::server_url::ServerUrl;
 
 use crate::cache::Cache;
 
 /// How the server is reached.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NetOptions {
-    /// `http://127.0.0.1:6969`
-    pub server: String,
+    /// `http://127.0.0.1:6969`, parsed.
+    pub server: ServerUrl,
+    /// Where access tokens come from.
+    pub tokens: Arc<dyn Tokens>,
+    /// How packets travel.
+    pub transport: TransportChoice,
+    /// Whom to trust beside the system's authorities: the bytes of a PEM file.
+    pub ca_pem: Option<Arc<[u8]>>,
+}
+
+impl std::fmt::Debug for NetOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NetOptions").field("server", &self.server).field("transport", &self.transport).finish()
+    }
+}
+
+/// How packets may travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum TransportChoice {
+    /// WebSocket, and long polling where that cannot get through.
+    #[default]
+    Auto,
+    /// WebSocket alone.
+    Websocket,
+    /// Long polling alone.
+    Polling,
 }
 
 /// What the line tells. Bounded at [`EVENTS`]; a receiver that does not keep up stops the line from reading, and the
 /// server cuts it: nothing is dropped silently.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum NetEvent {
     /// How the line is.
     Line(LineState),
@@ -35,6 +73,8 @@ pub enum NetEvent {
     Ready(Box<Ready>),
     /// A room was joined (answer to [`NetHandle::open`]). Its log follows as `Reset` or `Entry`.
     Joined {
+        /// As it was asked for (`@bob`, where `room` has an opaque name).
+        asked: RoomRef,
         /// As one sees it.
         room: Box<RoomSummary>,
         /// The first page.
@@ -177,6 +217,18 @@ pub struct Outgoing {
     pub reply_to: Option<Seq>,
 }
 
+/// A place in a room's log, to go on from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Position {
+    /// The lineage.
+    pub epoch: Epoch,
+    /// The last entry known.
+    pub seq: Seq,
+    /// When it was stored: tells known from new after the lineage has changed.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+}
+
 /// The queue to the line is full: nothing was taken, try again in a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too much is waiting for the line; try again in a moment")]
@@ -193,7 +245,7 @@ pub(crate) enum Command {
     Discard(ClientId),
     Request { tag: u64, request: Box<AnyRequest> },
     Open(RoomRef),
-    Follow { room: RoomRef, from: Option<(Epoch, Seq)> },
+    Follow { room: RoomRef, from: Option<Position> },
     Close(RoomName),
     ReconnectNow,
     Shutdown(tokio::sync::oneshot::Sender<()>),
@@ -243,7 +295,7 @@ impl NetHandle {
 
     /// As [`NetHandle::open`], from just after a known entry, and every entry however many; what is lost is told as
     /// [`NetEvent::Gap`].
-    pub fn follow(&self, room: RoomRef, from: Option<(Epoch, Seq)>) -> Result<(), Full> {
+    pub fn follow(&self, room: RoomRef, from: Option<Position>) -> Result<(), Full> {
         self.tell(Command::Follow { room, from })
     }
 
@@ -277,20 +329,24 @@ impl NetHandle {
 /// Starts the line; must be called within a tokio runtime. It tries until [`NetHandle::shutdown`] or until the handle
 /// or the receiver is gone.
 pub fn spawn(options: NetOptions, store: Arc<Cache>) -> (NetHandle, mpsc::Receiver<NetEvent>) {
-    let (commands, wishes) = mpsc::channel(COMMANDS);
-    let (tell, events) = mpsc::channel(EVENTS);
-    drop((options, store, wishes, tell));
-    (NetHandle { commands }, events)
+    let transport = socketio::SocketIo::new(options.server.clone(), options.ca_pem.clone());
+    supervisor::spawn(options, Arc::new(transport), store)
 }
 
 /// A fresh key for a message: 128 random bits.
 pub fn new_client_id() -> ClientId {
     loop {
-        let mut bytes = [0u8; 16];
-        if getrandom::fill(&mut bytes).is_ok()
-            && let Ok(id) = ClientId::parse(&format!("{:032x}", u128::from_le_bytes(bytes)))
-        {
+        let text = format!("{:016x}{:016x}", random_bits(), random_bits());
+        if let Ok(id) = ClientId::parse(&text) {
             return id;
         }
     }
+}
+
+/// 64 bits of the operating system's randomness; where it has none, of the clock's.
+pub(crate) fn random_bits() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_nanos() & u128::from(u64::MAX)).unwrap_or(1) ^ u64::from(std::process::id())
+    })
 }
