@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The latest instant RFC 3339 can write with a four-digit year.
-const LATEST_MS: i64 = 253_402_300_799_999;
+/// The latest instant that can be written in every time zone with a four-digit year: 9999-12-30T22:00:00Z.
+const LATEST_MS: i64 = 253_402_207_200_000;
 /// The earliest instant RFC 3339 can write.
 const EARLIEST_MS: i64 = -62_135_596_800_000;
 

@@ -13,7 +13,8 @@ pub mod model;
 pub mod name;
 pub mod page;
 pub mod rest;
-
+#[cfg(test)]
+mod sample;
 pub mod text;
 
 pub use clock::{Clock, SystemClock, Timestamp};

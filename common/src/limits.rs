@@ -1,6 +1,7 @@
 //! What a server allows. The defaults are the protocol's; `ready` tells a client the ones in force.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// The limits in force, as `ready` sends them and as the server's configuration sets them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,16 @@ pub struct Limits {
     pub queue_bytes: usize,
     /// Members up to which a room tells every presence change; larger rooms tell counts.
     pub presence_room: u32,
+}
+
+impl Limits {
+    /// Reads limits that another version wrote: what is not known here is left aside, what is missing is the default.
+    pub(crate) fn of_any_version<'de, D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let mut told = serde_json::Map::<String, Value>::deserialize(d)?;
+        let known = serde_json::to_value(Self::default()).map_err(serde::de::Error::custom)?;
+        told.retain(|name, _| known.get(name).is_some());
+        serde_json::from_value(Value::Object(told)).map_err(serde::de::Error::custom)
+    }
 }
 
 impl Default for Limits {

@@ -60,18 +60,25 @@ pub fn clean_label(text: &str, max: usize) -> Result<String, TextError> {
     if line.is_empty() { Ok(line) } else { clean(&line, max) }
 }
 
-/// Refuses forbidden characters; tag characters only within a flag (U+1F3F4, tags, U+E007F).
+/// How many bytes a flag of tag characters takes at the beginning of `text` (U+1F3F4, three to six tag letters or
+/// digits, U+E007F); `None` if there is none. A longer run would be a hidden text behind a flag.
+fn flag_len(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix('\u{1f3f4}')?;
+    let tags = rest.trim_start_matches(|c| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}'));
+    let region = (rest.len() - tags.len()) / '\u{e0061}'.len_utf8();
+    let end = tags.strip_prefix('\u{e007f}')?;
+    (3..=6).contains(&region).then_some(text.len() - end.len())
+}
+
+/// Refuses forbidden characters; tag characters only within a flag.
 fn check(text: &str) -> Result<(), TextError> {
-    let mut in_flag = false;
-    for c in text.chars() {
-        if is_forbidden(c) || (is_tag(c) && !in_flag) {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let step = flag_len(rest).unwrap_or(c.len_utf8());
+        if is_forbidden(c) || is_tag(c) {
             return Err(TextError::Forbidden(c as u32));
         }
-        in_flag = match c {
-            '\u{1f3f4}' => true,
-            '\u{e007f}' => false,
-            c => in_flag && is_tag(c),
-        };
+        rest = &rest[step..];
     }
     Ok(())
 }
@@ -122,24 +129,19 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 16);
     let mut marks = 0usize;
-    let mut in_flag = false;
-    for c in text.chars() {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
         marks = if is_combining_mark(c) { marks + 1 } else { 0 };
-        if marks > MARKS {
-            continue;
-        }
+        let step = flag_len(rest).unwrap_or(c.len_utf8());
         match c {
-            c if is_tag(c) && in_flag => {
-                out.push(c);
-                in_flag = c != '\u{e007f}';
-                continue;
-            }
+            _ if marks > MARKS => {}
+            _ if step > c.len_utf8() => out.push_str(&rest[..step]),
             '\0'..='\u{1f}' if is_forbidden(c) => out.push(char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}')),
             '\u{7f}' => out.push('\u{2421}'),
             c if is_unsafe(c) => out.push_str(&format!("⟨{:x}⟩", c as u32)),
             c => out.push(c),
         }
-        in_flag = c == '\u{1f3f4}';
+        rest = &rest[step..];
     }
     Cow::Owned(out)
 }
@@ -160,7 +162,18 @@ mod tests {
         {
             assert!(matches!(clean(bad, 8000), Err(TextError::Forbidden(_))), "{bad:?}");
         }
-        assert!(clean("🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f} flag", 8000).is_ok());
+    }
+
+    #[test]
+    fn tags_pass_within_a_flag_and_hide_nothing() {
+        let flag = "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}";
+        assert!(clean(&format!("{flag} flag"), 8000).is_ok());
+        assert_eq!(visible(&format!("{flag}\u{1b}")), format!("{flag}␛"));
+        let hidden = format!("🏴{}\u{e007f}", "\u{e0061}".repeat(7));
+        for bad in [hidden.as_str(), "🏴\u{e0067}\u{e0062}\u{e0065}", "\u{e007f}", &format!("{flag}\u{e0061}")] {
+            assert!(matches!(clean(bad, 8000), Err(TextError::Forbidden(_))), "{bad:?}");
+            assert!(visible(bad).contains('⟨'), "{bad:?}");
+        }
     }
 
     #[test]

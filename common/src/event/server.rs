@@ -152,6 +152,7 @@ pub struct Ready {
     /// What one may do on the whole server.
     pub role: ServerRole,
     /// The limits in force.
+    #[serde(deserialize_with = "Limits::of_any_version")]
     pub limits: Limits,
     /// When the token ends; null for one that does not.
     #[serde(default)]
