@@ -3,7 +3,12 @@
 //! `net`, `api` and `cache` know the contract and nothing of the screen; `app` and `ui` are pure; `runtime` and `cli`
 //! tie them together.
 
+pub mod app;
 pub mod cache;
 pub mod cli;
+pub mod command;
+pub mod keymap;
 pub mod net;
+pub mod notify;
 pub mod server_url;
+pub mod theme;

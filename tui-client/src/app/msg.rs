@@ -1,0 +1,217 @@
+//! What `update` is told: keys, the network, the cache, what was drawn. Mirrors of the network half's events, so
+//! that this layer knows no network.
+
+use chat_common::event::server::Hint;
+use chat_common::event::{Entry, Ready, history, member, presence, room, user};
+use chat_common::model::{Member, Message, Presence, RoomSummary};
+use chat_common::{ClientId, ErrorBody, RoomName, RoomRef, Seq, Timestamp};
+
+use crate::keymap::Key;
+
+/// Everything that can happen to the screen.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted; never sends.
+    Paste(String),
+    /// The wheel was turned: lines, negative is up.
+    Scroll(i32),
+    /// A click on the row of rooms or the sidebar: the room with this index.
+    Click(usize),
+    /// The terminal has (true) or has not the focus.
+    Focus(bool),
+    /// Time has passed; asked for by `App::next_wake`.
+    Tick,
+    /// What the last frame showed of the timeline.
+    Drawn(Drawn),
+    /// The external editor came back with this text.
+    Edited(String),
+    /// The cache's last view of a room, before the network answers.
+    Cached {
+        /// Which room.
+        room: Box<RoomSummary>,
+        /// Ascending.
+        messages: Vec<Message>,
+    },
+    /// A draft kept by an earlier run.
+    Draft {
+        /// Where.
+        room: RoomRef,
+        /// What was typed.
+        text: String,
+    },
+    /// A message still in the outbox of an earlier run.
+    Unsent(Echo),
+    /// From the network half.
+    Net(Event),
+}
+
+/// What a frame showed of the timeline, from the first row to the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawn {
+    /// Per row of the screen: the item and which of its lines this is, of how many.
+    pub rows: Vec<(RowKey, u16, u16)>,
+    /// Rows the timeline has on the screen.
+    pub height: u16,
+    /// The end of the timeline is in view.
+    pub at_end: bool,
+}
+
+/// Names one item of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RowKey {
+    /// A stored entry.
+    Stored(Seq),
+    /// A message of one's own that is on its way.
+    Echo(ClientId),
+}
+
+/// A message of one's own that is on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Echo {
+    /// Where.
+    pub room: RoomRef,
+    /// Its key.
+    pub client_id: ClientId,
+    /// As typed.
+    pub text: String,
+    /// What it answers.
+    pub reply_to: Option<Seq>,
+    /// When it was typed.
+    pub at: Timestamp,
+    /// How far it is.
+    pub state: EchoState,
+}
+
+/// How far a message of one's own is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EchoState {
+    /// On disk, waiting.
+    Queued,
+    /// Too old to be sent unasked.
+    Stale,
+    /// On the wire.
+    Sending,
+    /// The server has it; its entry will replace the echo.
+    Stored(Seq),
+    /// The server said no.
+    Refused(ErrorBody),
+}
+
+/// How the line is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// First or another try.
+    Connecting {
+        /// From 1.
+        attempt: u32,
+    },
+    /// Connected.
+    Online {
+        /// Round trip, milliseconds.
+        rtt_ms: Option<u32>,
+        /// `websocket` or `polling`.
+        transport: &'static str,
+    },
+    /// Waiting for the next try.
+    Waiting {
+        /// When it comes.
+        until: Timestamp,
+        /// From 1.
+        attempt: u32,
+        /// Why the last one failed.
+        reason: String,
+    },
+    /// Not tried again by itself.
+    Refused(ErrorBody),
+}
+
+/// What the network half tells.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The line changed.
+    Line(Line),
+    /// A connection is up.
+    Ready(Box<Ready>),
+    /// A room was entered.
+    Joined {
+        /// As it is now.
+        room: Box<RoomSummary>,
+        /// The first page.
+        members: Vec<Member>,
+        /// The first page.
+        present: Vec<Presence>,
+    },
+    /// A room could not be entered.
+    OpenFailed {
+        /// As asked for.
+        room: RoomRef,
+        /// Why.
+        error: ErrorBody,
+    },
+    /// Forget what is known of a room.
+    Reset {
+        /// Which.
+        room: RoomName,
+        /// Its latest page, ascending.
+        messages: Vec<Message>,
+        /// The oldest entry kept.
+        first: Seq,
+        /// The newest entry.
+        head: Seq,
+    },
+    /// The next entry of a room.
+    Entry(Box<Entry>),
+    /// A hole at the end is being fetched.
+    Repairing {
+        /// Where.
+        room: RoomName,
+        /// Begun or done.
+        on: bool,
+    },
+    /// A hint.
+    Hint(Box<Hint>),
+    /// A message of one's own changed its state.
+    Outbox {
+        /// Which.
+        client_id: ClientId,
+        /// Where.
+        room: RoomRef,
+        /// How far it is.
+        state: EchoState,
+    },
+    /// An answer to `Effect::Ask`.
+    Answer {
+        /// The effect's.
+        tag: u64,
+        /// What came.
+        result: Result<Answer, ErrorBody>,
+    },
+    /// One is no longer in this room.
+    Gone {
+        /// Which.
+        room: RoomName,
+    },
+}
+
+/// The answers this layer reads.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Done.
+    Done,
+    /// A page of messages.
+    History(history::GetReply),
+    /// Messages found.
+    Search(history::SearchReply),
+    /// A page of members.
+    Members(member::ListReply),
+    /// Who is there.
+    Present(presence::GetReply),
+    /// A page of rooms.
+    Rooms(room::ListReply),
+    /// A room as it is now.
+    Room(room::RoomReply),
+    /// A user as it is now.
+    User(user::UserReply),
+}

@@ -1,0 +1,188 @@
+//! What the slash commands do. The table of their names and parts is `command`; this match is complete by compile
+//! error.
+
+use std::time::Duration;
+
+use chat_common::event::{member, presence, room, user};
+use chat_common::model::{RoomKind, Status};
+use chat_common::{RoomRef, text};
+
+use super::{browse, compose, global};
+use crate::app::picker::PickerKind;
+use crate::app::{App, Ask, Confirmed, Effect, Overlay, Pending, RoomId};
+use crate::command::Invocation as I;
+use crate::keymap::{Action, Context};
+
+pub(super) fn run(app: &mut App, invocation: I, fx: &mut Vec<Effect>) {
+    match invocation {
+        I::Join(None) => return global::open(app, PickerKind::Rooms, fx),
+        I::Join(Some(target)) => return global::enter(app, target, fx),
+        I::Search(query) => return search(app, &query, fx),
+        I::Set(None) => return global::open(app, PickerKind::Settings, fx),
+        I::Set(Some((name, value))) => return set(app, &name, &value, fx),
+        I::Help => return global::open(app, PickerKind::Help, fx),
+        I::Quit => return global::quit(app, fx),
+        I::Msg(user, text) => return msg(app, RoomRef::Direct(user), text, fx),
+        I::Nick(name) => {
+            let set = user::SetProfile { display_name: None, name: Some(name) };
+            return send(app, Ask::Profile(set), Pending::Profile, fx);
+        }
+        I::Presence(status, text) => return presence(app, status, text, fx),
+        I::Block(user, on) => {
+            let block = user::Block { user: user.clone(), on };
+            return send(app, Ask::Block(block), Pending::Block(user, on), fx);
+        }
+        I::Leave(Some(target)) => {
+            return match app.find(&target) {
+                Some(i) => ask_leave(app, i),
+                None => app.complain(format!("you are not in {target}")),
+            };
+        }
+        _ => {}
+    }
+    let Some(room) = app.room() else {
+        return app.complain("there is no room in view; /join opens one");
+    };
+    in_room(app, invocation, room.id, room.target.clone(), fx);
+}
+
+/// Commands that act on the room in view.
+fn in_room(app: &mut App, invocation: I, id: RoomId, room: RoomRef, fx: &mut Vec<Effect>) {
+    let say = |text: String| Pending::Say(text);
+    let (ask, pending) = match invocation {
+        I::Leave(_) => return ask_leave(app, app.active),
+        I::Topic(None) => {
+            let topic = app.room().and_then(|r| r.summary.as_ref()).map(|s| s.topic.clone()).unwrap_or_default();
+            return app.say(if topic.is_empty() { "no topic; /topic TEXT sets one".to_owned() } else { topic });
+        }
+        I::Topic(Some(topic)) => {
+            (Ask::Update(room::Update { room, topic: Some(topic), kind: None }), say("topic set".to_owned()))
+        }
+        I::Invite(user) => {
+            let said = say(format!("{user} is let in"));
+            (Ask::Invite(room::Invite { room, user }), said)
+        }
+        I::Who => {
+            global::open(app, PickerKind::Who, fx);
+            (Ask::Members(member::List { room, after: None, limit: Some(200) }), Pending::Who(id))
+        }
+        I::Me(what) => {
+            let at = app.active;
+            return match text::clean(&format!("*{what}*"), app.limits.text_bytes) {
+                Ok(text) => compose::say(app, at, text, fx),
+                Err(error) => app.complain(error.to_string()),
+            };
+        }
+        I::Kick(user, reason) => {
+            let said = say(format!("{user} is removed"));
+            (Ask::Kick(member::Kick { room, user, reason }), said)
+        }
+        I::Ban(user, reason) => {
+            let said = say(format!("{user} is banned; /unban {user} takes it back"));
+            (Ask::Ban(member::Ban { room, user, reason, until: None }), said)
+        }
+        I::Unban(user) => {
+            let said = say(format!("{user} may come back"));
+            (Ask::Unban(member::Unban { room, user }), said)
+        }
+        I::Mute(user, seconds) => {
+            let said = say(if seconds == 0 { format!("{user} may write again") } else { format!("{user} is muted") });
+            let until = Some(app.now.plus(Duration::from_secs(seconds)));
+            (Ask::Mute(member::Mute { room, user, until, reason: None }), said)
+        }
+        I::Role(user, role) => {
+            let said = say(format!("{user} is {} now", format!("{role:?}").to_lowercase()));
+            (Ask::Role(member::SetRole { room, user, role }), said)
+        }
+        I::History => return browse::oldest(app, fx),
+        I::Join(_)
+        | I::Search(_)
+        | I::Set(_)
+        | I::Help
+        | I::Quit
+        | I::Msg(..)
+        | I::Nick(_)
+        | I::Presence(..)
+        | I::Block(..) => return,
+    };
+    send(app, ask, pending, fx);
+}
+
+fn send(app: &mut App, ask: Ask, pending: Pending, fx: &mut Vec<Effect>) {
+    let effect = app.ask(ask, pending);
+    fx.push(effect);
+}
+
+fn msg(app: &mut App, target: RoomRef, text: Option<String>, fx: &mut Vec<Effect>) {
+    global::enter(app, target, fx);
+    let at = app.active;
+    if let Some(text) = text {
+        match text::clean(&text, app.limits.text_bytes) {
+            Ok(text) => compose::say(app, at, text, fx),
+            Err(error) => app.complain(error.to_string()),
+        }
+    }
+}
+
+fn search(app: &mut App, query: &str, fx: &mut Vec<Effect>) {
+    global::open(app, PickerKind::Search, fx);
+    if let Some(Overlay::Picker(picker)) = &mut app.overlay {
+        picker.insert(query);
+        app.search_due = Some(app.now);
+    }
+    super::overlay::search_due(app, fx);
+}
+
+fn presence(app: &mut App, status: Status, text: Option<String>, fx: &mut Vec<Effect>) {
+    app.status = status;
+    let said = match status {
+        Status::Away => "you are away; /back when you return",
+        Status::Dnd => "no bell until /back",
+        _ => "welcome back",
+    };
+    send(app, Ask::Presence(presence::Set { status, text }), Pending::Say(said.to_owned()), fx);
+}
+
+fn set(app: &mut App, name: &str, value: &str, fx: &mut Vec<Effect>) {
+    let on = match value {
+        "on" | "yes" | "true" => Some(true),
+        "off" | "no" | "false" => Some(false),
+        _ => None,
+    };
+    match (name, on) {
+        ("theme", _) if crate::theme::NAMES.contains(&value) => {
+            value.clone_into(&mut app.theme);
+            fx.push(Effect::Theme(value.to_owned()));
+        }
+        ("theme", _) => app.complain(format!("no theme {value:?}; there are {}", crate::theme::NAMES.join(", "))),
+        ("sidebar", on) if on.is_some() || value == "auto" => app.sidebar = on,
+        ("members", on) if on.is_some() || value == "auto" => app.pane = on,
+        ("bell", Some(on)) => app.bell = on,
+        ("sidebar" | "members" | "bell", _) => app.complain(format!("/set {name} takes on or off, not {value:?}")),
+        _ => app.complain(format!("no setting {name:?}; /set lists them")),
+    }
+}
+
+fn ask_leave(app: &mut App, index: usize) {
+    let Some(room) = app.rooms.get(index) else { return };
+    let (id, title) = (room.id, room.title());
+    let private = room.summary.as_ref().is_some_and(|s| s.kind == RoomKind::Private);
+    let mut question = format!("Leave {title}?");
+    if private {
+        question.push_str("\nIt is private: somebody must let you in again.");
+    }
+    app.overlay = Some(Overlay::Confirm { question, yes: Confirmed::Leave(id) });
+}
+
+/// Leaves a room for good.
+pub(super) fn leave(app: &mut App, id: RoomId, fx: &mut Vec<Effect>) {
+    let Some(room) = app.by_id(id) else { return };
+    let (target, known) = (room.target.clone(), room.summary.is_some());
+    if known {
+        send(app, Ask::Leave(room::Leave { room: target }), Pending::Left(id), fx);
+    } else {
+        global::forget(app, id);
+        let key = app.keymap.hint(Context::Global, Action::Jump);
+        app.say(format!("closed; {key} opens rooms"));
+    }
+}

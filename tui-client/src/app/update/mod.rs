@@ -1,0 +1,162 @@
+//! What changes the state. This file takes messages apart and does what is due; keys are in `compose`, `browse`,
+//! `global` and `overlay`, slash commands in `commands`, the network in `net` and `answer`, the view in `reading`.
+
+mod answer;
+mod browse;
+mod commands;
+mod compose;
+mod global;
+mod net;
+mod overlay;
+mod reading;
+
+use std::time::Duration;
+
+use chat_common::Timestamp;
+
+use super::msg::{Echo, Msg};
+use super::{App, Effect, Mode, Overlay};
+use crate::keymap::{Context, Key};
+
+/// Read marks go out at most this often for a room.
+pub(super) const MARK_EVERY: Duration = Duration::from_secs(1);
+/// A draft is on disk this long after the last change at the latest.
+const DRAFT_WITHIN: Duration = Duration::from_millis(700);
+/// The view of a room is on disk this long after a change.
+const VIEW_WITHIN: Duration = Duration::from_secs(5);
+
+/// Takes a message and gives what is to be done.
+pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
+    app.now = now;
+    let mut fx = Vec::new();
+    match msg {
+        Msg::Key(key) => press(app, key, &mut fx),
+        Msg::Paste(text) => paste(app, &text, &mut fx),
+        Msg::Scroll(lines) => scroll(app, lines),
+        Msg::Click(index) => global::switch(app, index),
+        Msg::Focus(focused) => focus(app, focused),
+        Msg::Tick => {}
+        Msg::Drawn(drawn) => reading::drawn(app, drawn, &mut fx),
+        Msg::Edited(text) => {
+            if let Some(room) = app.room_mut() {
+                room.editor.set(text.trim_end());
+            }
+            app.mode = Mode::Compose;
+            compose::changed(app, &mut fx);
+        }
+        Msg::Cached { room, messages } => net::cached(app, *room, messages),
+        Msg::Draft { room, text } => draft(app, &room, &text),
+        Msg::Unsent(echo) => unsent(app, echo),
+        Msg::Net(event) => net::event(app, event, &mut fx),
+    }
+    due(app, &mut fx);
+    fx
+}
+
+fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
+    if app.overlay.is_some() {
+        return overlay::press(app, key, fx);
+    }
+    if std::mem::take(&mut app.chord) {
+        if key.normal().code == crate::keymap::KeyCode::Char('e')
+            && let Some(room) = app.room()
+        {
+            fx.push(Effect::Edit(room.editor.text().to_owned()));
+        }
+        return;
+    }
+    match app.mode {
+        Mode::Compose => compose::press(app, key, fx),
+        Mode::Browse => {
+            let action = app.keymap.action(Context::Browse, key);
+            browse::press(app, action, fx);
+        }
+    }
+}
+
+fn paste(app: &mut App, text: &str, fx: &mut Vec<Effect>) {
+    match &mut app.overlay {
+        Some(Overlay::Picker(picker)) => {
+            picker.insert(text.lines().next().unwrap_or_default());
+            overlay::typed(app);
+        }
+        Some(Overlay::Confirm { .. }) => {}
+        None => {
+            app.mode = Mode::Compose;
+            let whole = app.room_mut().is_none_or(|r| r.editor.insert(text, false));
+            if !whole {
+                app.complain("the paste was too long and is cut; send it in parts or as a file");
+            }
+            compose::changed(app, fx);
+        }
+    }
+}
+
+fn scroll(app: &mut App, lines: i32) {
+    match &mut app.overlay {
+        Some(Overlay::Picker(picker)) => picker.step(lines.signum()),
+        Some(Overlay::Confirm { .. }) => {}
+        None => reading::scroll_by(app, lines),
+    }
+}
+
+fn focus(app: &mut App, focused: bool) {
+    app.focused = focused;
+    // What comes while one looks elsewhere stands under the divider when one is back.
+    if !focused
+        && let Some(room) = app.room_mut()
+        && room.divider.is_none_or(|d| d < room.read)
+    {
+        room.divider = Some(room.read.max(room.timeline.newest().unwrap_or_default()));
+    }
+}
+
+fn draft(app: &mut App, room: &chat_common::RoomRef, text: &str) {
+    match app.find(room) {
+        Some(i) if app.rooms[i].editor.is_empty() => app.rooms[i].editor.set(text),
+        Some(_) => {}
+        None => {
+            app.old_drafts.insert(room.to_string(), text.to_owned());
+        }
+    }
+}
+
+fn unsent(app: &mut App, echo: Echo) {
+    let i = app.ensure(&echo.room);
+    let room = &mut app.rooms[i];
+    if !room.echoes.iter().any(|e| e.client_id == echo.client_id) {
+        room.echoes.push(echo);
+    }
+}
+
+/// Does what the time asks for.
+fn due(app: &mut App, fx: &mut Vec<Effect>) {
+    let now = app.now;
+    for room in &mut app.rooms {
+        room.typing.retain(|(_, until)| *until > now);
+        if room.draft_due.is_some_and(|t| t <= now) {
+            room.draft_due = None;
+            fx.push(Effect::SaveDraft { room: room.draft_key(), text: room.draft().to_owned() });
+        }
+        if room.view_due.is_some_and(|t| t <= now) {
+            room.view_due = None;
+            fx.extend(room.name().cloned().map(Effect::SaveView));
+        }
+    }
+    if app.toast.as_ref().is_some_and(|t| t.until <= now) {
+        app.toast = None;
+    }
+    overlay::search_due(app, fx);
+    reading::send_marks(app, fx);
+}
+
+/// What must be on disk before the program ends.
+pub(super) fn save_all(app: &mut App, fx: &mut Vec<Effect>) {
+    for room in &mut app.rooms {
+        room.draft_due = None;
+        fx.push(Effect::SaveDraft { room: room.draft_key(), text: room.draft().to_owned() });
+        if room.view_due.take().is_some() {
+            fx.extend(room.name().cloned().map(Effect::SaveView));
+        }
+    }
+}

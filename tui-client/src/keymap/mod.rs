@@ -1,0 +1,329 @@
+//! Named actions and the keys that cause them. One table, [`DEFAULT`]; help and hints are made from the live map.
+//! What an action does stands in `app::update`.
+
+mod key;
+
+use std::collections::HashMap;
+
+pub use key::{BadKey, Key, KeyCode};
+
+/// Where a binding holds. A place is asked first, then [`Context::Global`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// Everywhere but in lists.
+    Global,
+    /// While writing.
+    Compose,
+    /// While a message is selected.
+    Browse,
+    /// In a list or a question on top of the screen.
+    List,
+}
+
+impl Context {
+    /// The heading in the help.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Global => "Everywhere",
+            Self::Compose => "Writing",
+            Self::Browse => "Browsing messages (Esc)",
+            Self::List => "Lists",
+        }
+    }
+}
+
+/// Makes the action type with its names, so that a name stands in one place.
+macro_rules! actions {
+    ($($variant:ident = $name:literal),* $(,)?) => {
+        /// What a key can cause.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action {
+            $(#[doc = concat!("`", $name, "`")] $variant,)*
+        }
+        impl Action {
+            /// Every action.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            /// The name in a configuration file.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+actions! {
+    Help = "help", Sidebar = "sidebar", Pane = "pane", Bare = "bare", Jump = "jump", Commands = "commands",
+    Search = "search", NextUnread = "next-unread", NextRoom = "next-room", PrevRoom = "prev-room", Clear = "clear",
+    Quit = "quit", Redraw = "redraw", Suspend = "suspend",
+    Room1 = "room-1", Room2 = "room-2", Room3 = "room-3", Room4 = "room-4", Room5 = "room-5", Room6 = "room-6",
+    Room7 = "room-7", Room8 = "room-8", Room9 = "room-9",
+    Send = "send", Newline = "newline", Browse = "browse", Complete = "complete", HistoryPrev = "history-prev",
+    HistoryNext = "history-next", Editor = "editor", Undo = "undo", Redo = "redo", LineStart = "line-start",
+    LineEnd = "line-end", Left = "left", Right = "right", Up = "up", Down = "down", WordLeft = "word-left",
+    WordRight = "word-right", DeleteLeft = "delete-left", DeleteRight = "delete-right", KillStart = "kill-start",
+    KillEnd = "kill-end", KillWordLeft = "kill-word-left", KillWordRight = "kill-word-right", Yank = "yank",
+    PageUp = "page-up", PageDown = "page-down", Oldest = "oldest", Newest = "newest", Reply = "reply", Edit = "edit",
+    Delete = "delete", React = "react", Copy = "copy", Open = "open-link", MarkUnread = "mark-unread", Back = "back",
+    Accept = "accept", Close = "close",
+}
+
+impl Action {
+    /// The action of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|a| a.name() == name)
+    }
+
+    /// For `room-1` to `room-9`: 0 to 8.
+    pub fn room_index(self) -> Option<usize> {
+        self.name().strip_prefix("room-")?.parse::<usize>().ok()?.checked_sub(1)
+    }
+}
+
+/// One row of the table: where, what, which keys, and the words of the help.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Where it holds.
+    pub context: Context,
+    /// What it causes.
+    pub action: Action,
+    /// The keys, the one to show first.
+    pub keys: &'static [&'static str],
+    /// For the help; empty: not listed there.
+    pub what: &'static str,
+}
+
+const fn row(context: Context, action: Action, keys: &'static [&'static str], what: &'static str) -> Row {
+    Row { context, action, keys, what }
+}
+
+use Action as A;
+use Context::{Browse, Compose, Global, List};
+
+/// The default keys. Each Alt key has a second one, for terminals that keep Alt to themselves.
+pub const DEFAULT: &[Row] = &[
+    row(Global, A::Jump, &["ctrl+k", "alt+k"], "jump to a room or a person, unread first"),
+    row(Global, A::Commands, &["ctrl+p"], "all commands with their keys"),
+    row(Global, A::Search, &["ctrl+f"], "search messages"),
+    row(Global, A::NextUnread, &["alt+a", "f4"], "next unread room, and back"),
+    row(Global, A::Room1, &["alt+1"], "the room with that number (Alt+1…9)"),
+    row(Global, A::Room2, &["alt+2"], ""),
+    row(Global, A::Room3, &["alt+3"], ""),
+    row(Global, A::Room4, &["alt+4"], ""),
+    row(Global, A::Room5, &["alt+5"], ""),
+    row(Global, A::Room6, &["alt+6"], ""),
+    row(Global, A::Room7, &["alt+7"], ""),
+    row(Global, A::Room8, &["alt+8"], ""),
+    row(Global, A::Room9, &["alt+9"], ""),
+    row(Global, A::NextRoom, &["alt+down", "ctrl+pagedown", "f6"], "next room"),
+    row(Global, A::PrevRoom, &["alt+up", "ctrl+pageup", "f5"], "previous room"),
+    row(Global, A::Help, &["f1"], "this help"),
+    row(Global, A::Sidebar, &["f2"], "show or hide the rooms at the left"),
+    row(Global, A::Pane, &["f3"], "show or hide the members at the right"),
+    row(Global, A::Bare, &["f9"], "bare view, for copying with the mouse"),
+    row(Global, A::Redraw, &["ctrl+l"], "draw the screen anew"),
+    row(Global, A::Suspend, &["ctrl+z"], "suspend (fg brings it back)"),
+    row(Global, A::Clear, &["ctrl+c"], "clear the line; twice on an empty one: quit"),
+    row(Global, A::Quit, &["ctrl+q"], "quit"),
+    row(Compose, A::Send, &["enter"], "send"),
+    row(Compose, A::Newline, &["alt+enter", "ctrl+j"], "new line"),
+    row(Compose, A::Complete, &["tab"], "complete @name #room :emoji: /command"),
+    row(Compose, A::Browse, &["esc"], "browse the messages (or ↑ in an empty line)"),
+    row(Compose, A::PageUp, &["pageup"], "scroll back"),
+    row(Compose, A::PageDown, &["pagedown"], "scroll on"),
+    row(Compose, A::Newest, &["ctrl+end"], "to the newest message (End in an empty line)"),
+    row(Compose, A::HistoryPrev, &["ctrl+up", "alt+p"], "earlier texts of yours"),
+    row(Compose, A::HistoryNext, &["ctrl+down", "alt+n"], "later texts of yours"),
+    row(Compose, A::Undo, &["ctrl+_", "ctrl+7", "ctrl+/"], "undo"),
+    row(Compose, A::Redo, &["alt+_", "ctrl+6", "ctrl+^"], "redo"),
+    row(Compose, A::Editor, &["ctrl+x"], "Ctrl+X Ctrl+E: write in $EDITOR"),
+    row(Compose, A::LineStart, &["ctrl+a", "home"], "start of the line"),
+    row(Compose, A::LineEnd, &["ctrl+e", "end"], "end of the line"),
+    row(Compose, A::WordLeft, &["alt+b", "ctrl+left", "alt+left"], "a word to the left"),
+    row(Compose, A::WordRight, &["alt+f", "ctrl+right", "alt+right"], "a word to the right"),
+    row(Compose, A::KillStart, &["ctrl+u"], "cut to the start of the line"),
+    row(Compose, A::KillEnd, &["shift+delete", "shift+end"], "cut to the end of the line"),
+    row(Compose, A::KillWordLeft, &["ctrl+w", "alt+backspace", "ctrl+backspace"], "cut the word to the left"),
+    row(Compose, A::KillWordRight, &["alt+d", "ctrl+delete"], "cut the word to the right"),
+    row(Compose, A::Yank, &["ctrl+y"], "put back what was cut"),
+    row(Compose, A::Left, &["left", "ctrl+b"], ""),
+    row(Compose, A::Right, &["right"], ""),
+    row(Compose, A::Up, &["up"], ""),
+    row(Compose, A::Down, &["down"], ""),
+    row(Compose, A::DeleteLeft, &["backspace", "ctrl+h"], ""),
+    row(Compose, A::DeleteRight, &["delete", "ctrl+d"], ""),
+    row(Browse, A::Up, &["up", "k"], "the message above"),
+    row(Browse, A::Down, &["down", "j"], "the message below"),
+    row(Browse, A::PageUp, &["pageup", "ctrl+u"], "a page up"),
+    row(Browse, A::PageDown, &["pagedown", "ctrl+d", "space"], "a page down"),
+    row(Browse, A::Oldest, &["g", "home"], "the oldest message"),
+    row(Browse, A::Newest, &["G", "end"], "the newest message"),
+    row(Browse, A::Reply, &["r"], "reply; on a refused message of yours: retry"),
+    row(Browse, A::Edit, &["e"], "edit your message"),
+    row(Browse, A::Delete, &["d"], "delete the message"),
+    row(Browse, A::React, &["+"], "react"),
+    row(Browse, A::Copy, &["y"], "copy the text"),
+    row(Browse, A::Open, &["o"], "copy the link in it"),
+    row(Browse, A::MarkUnread, &["u"], "mark unread from here"),
+    row(Browse, A::Search, &["/"], "search messages"),
+    row(Browse, A::Back, &["i", "enter", "esc"], "back to writing"),
+    row(Browse, A::Room1, &["1"], "the room with that number (1…9)"),
+    row(Browse, A::Room2, &["2"], ""),
+    row(Browse, A::Room3, &["3"], ""),
+    row(Browse, A::Room4, &["4"], ""),
+    row(Browse, A::Room5, &["5"], ""),
+    row(Browse, A::Room6, &["6"], ""),
+    row(Browse, A::Room7, &["7"], ""),
+    row(Browse, A::Room8, &["8"], ""),
+    row(Browse, A::Room9, &["9"], ""),
+    row(List, A::Up, &["up", "ctrl+p", "backtab"], "the entry above"),
+    row(List, A::Down, &["down", "ctrl+n", "tab"], "the entry below"),
+    row(List, A::PageUp, &["pageup"], "a page up"),
+    row(List, A::PageDown, &["pagedown"], "a page down"),
+    row(List, A::Accept, &["enter"], "take it"),
+    row(List, A::DeleteLeft, &["backspace", "ctrl+h"], ""),
+    row(List, A::KillStart, &["ctrl+u", "ctrl+w"], ""),
+    row(List, A::Close, &["esc", "ctrl+c", "f1", "ctrl+k"], "close"),
+    row(List, A::Quit, &["ctrl+q"], ""),
+];
+
+/// A change of the map that cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadBinding {
+    /// No such action.
+    #[error("there is no action {0:?}; `chat-tui` lists them under F1")]
+    Action(String),
+    /// Not a key.
+    #[error(transparent)]
+    Key(#[from] BadKey),
+    /// Two actions want the key in one place.
+    #[error("{key} is bound to both {one} and {other}")]
+    Conflict {
+        /// The key as shown.
+        key: String,
+        /// The first action.
+        one: &'static str,
+        /// The second action.
+        other: &'static str,
+    },
+}
+
+/// The live map.
+#[derive(Clone, Debug)]
+pub struct Keymap {
+    keys: HashMap<(Context, Key), Action>,
+    shown: Vec<(Context, Action, Vec<Key>, &'static str)>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let shown = DEFAULT
+            .iter()
+            .map(|r| (r.context, r.action, r.keys.iter().filter_map(|k| k.parse().ok()).collect(), r.what))
+            .collect();
+        let mut map = Self { keys: HashMap::new(), shown };
+        map.index();
+        map
+    }
+}
+
+impl Keymap {
+    fn index(&mut self) {
+        self.keys = self
+            .shown
+            .iter()
+            .flat_map(|(context, action, keys, _)| keys.iter().map(|k| ((*context, *k), *action)))
+            .collect();
+    }
+
+    /// Gives an action other keys, wherever it is bound; an empty list takes its keys away.
+    pub fn rebind(&mut self, action: &str, keys: &[String]) -> Result<(), BadBinding> {
+        let action = Action::parse(action).ok_or_else(|| BadBinding::Action(action.to_owned()))?;
+        let keys = keys.iter().map(|k| k.parse::<Key>()).collect::<Result<Vec<_>, _>>()?;
+        for (context, other, taken, _) in &self.shown {
+            let shares = self.shown.iter().any(|(c, a, ..)| *a == action && c == context);
+            if let Some(key) = keys.iter().find(|k| shares && *other != action && taken.contains(k)) {
+                return Err(BadBinding::Conflict { key: key.to_string(), one: other.name(), other: action.name() });
+            }
+        }
+        for (_, bound, list, _) in &mut self.shown {
+            if *bound == action {
+                list.clone_from(&keys);
+            }
+        }
+        self.index();
+        Ok(())
+    }
+
+    /// What the key causes here.
+    pub fn action(&self, context: Context, key: Key) -> Option<Action> {
+        let key = key.normal();
+        let here = self.keys.get(&(context, key)).copied();
+        // A list keeps every other key for itself, so that nothing moves behind it.
+        if context == Context::List { here } else { here.or_else(|| self.keys.get(&(Context::Global, key)).copied()) }
+    }
+
+    /// The first key of an action in a place (or everywhere), as shown in hints.
+    pub fn hint(&self, context: Context, action: Action) -> String {
+        let find = |c| self.shown.iter().find(|(x, a, k, _)| *x == c && *a == action && !k.is_empty());
+        find(context)
+            .or_else(|| find(Context::Global))
+            .and_then(|(_, _, keys, _)| keys.first())
+            .map_or_else(String::new, Key::to_string)
+    }
+
+    /// The rows of the help: place, action, keys as shown, words.
+    pub fn rows(&self) -> impl Iterator<Item = (Context, Action, String, &'static str)> + '_ {
+        self.shown.iter().filter(|(_, _, _, what)| !what.is_empty()).map(|(context, action, keys, what)| {
+            let keys = keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" · ");
+            (*context, *action, keys, *what)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_table_is_read_and_bound_once_in_its_place() {
+        let mut seen = HashMap::new();
+        for row in DEFAULT {
+            for key in row.keys {
+                let parsed: Key = key.parse().unwrap();
+                let before = seen.insert((row.context, parsed), row.action);
+                assert_eq!(before, None, "{key} is bound twice in {:?}", row.context);
+            }
+        }
+    }
+
+    #[test]
+    fn every_alt_key_has_a_second_way() {
+        for row in DEFAULT {
+            let alt = |k: &&str| k.contains("alt+");
+            let elsewhere = |a: Action| DEFAULT.iter().any(|r| r.action == a && r.keys.iter().any(|k| !alt(k)));
+            if row.keys.iter().any(alt) {
+                assert!(elsewhere(row.action), "{}", row.action.name());
+            }
+        }
+    }
+
+    #[test]
+    fn actions_are_found_by_name() {
+        for action in Action::ALL {
+            assert_eq!(Action::parse(action.name()), Some(*action));
+        }
+        assert_eq!(Action::Room3.room_index(), Some(2));
+        assert_eq!(Action::Help.room_index(), None);
+    }
+
+    #[test]
+    fn a_rebinding_takes_the_old_keys_away_and_a_conflict_is_said() {
+        let mut map = Keymap::default();
+        map.rebind("jump", &["f8".to_owned()]).unwrap();
+        assert_eq!(map.action(Context::Compose, "f8".parse().unwrap()), Some(Action::Jump));
+        assert_eq!(map.action(Context::Compose, "ctrl+k".parse().unwrap()), None);
+        let conflict = map.rebind("jump", &["f1".to_owned()]).unwrap_err();
+        assert_eq!(conflict.to_string(), "F1 is bound to both help and jump");
+        assert!(map.rebind("fly", &[]).is_err());
+    }
+}
