@@ -3,10 +3,15 @@
 //! One rule carries it: a message exists when its transaction has committed; everything live is a hint, and the
 //! room's `seq` repairs what a hint lost. `ARCHITECTURE.md` tells who may know whom.
 
+pub mod app;
+pub mod cli;
 pub mod cluster;
+pub mod config;
 pub mod domain;
 pub mod gateway;
+pub mod lifecycle;
 pub mod listen;
 pub mod rest;
 pub mod service;
 pub mod storage;
+pub mod telemetry;

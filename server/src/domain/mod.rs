@@ -1,5 +1,6 @@
 //! Pure rules: who may do what, what a message may hold, when somebody counts as present. Nothing here waits.
 
+pub mod policy;
 pub mod refusal;
 pub mod slack;
 

@@ -1,1 +1,68 @@
-//! The REST edge.
+//! The REST edge: decode, one service call, encode. What a request may do is the services' to say; this module knows
+//! routes, bodies, statuses and who a request comes from.
+
+mod admin;
+mod auth;
+mod cors;
+mod deadline;
+mod docs;
+mod error;
+mod events;
+mod extract;
+mod health;
+mod me;
+mod members;
+mod messages;
+mod openapi;
+mod presence;
+mod rooms;
+mod routes;
+mod search;
+mod sessions;
+mod tokens;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use openapi::document;
+pub use routes::router;
+
+use crate::cluster::tap::Tap;
+use crate::domain::policy::Policy;
+use crate::service::Services;
+
+/// What every handler works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Rest(Arc<Parts>);
+
+/// What [`Rest`] is made of.
+pub struct Parts {
+    /// The use cases.
+    pub services: Arc<Services>,
+    /// Who may come in.
+    pub policy: Policy,
+    /// Foreign origins whose pages may use the interface, as in the header, in lower case.
+    pub allow_origin: Vec<String>,
+    /// Stirs those who wait for entries.
+    pub tap: Tap,
+    /// The node is going away.
+    pub drain: CancellationToken,
+    /// Requests go on here when their client has hung up.
+    pub tracker: TaskTracker,
+}
+
+impl Rest {
+    /// From its parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for Rest {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

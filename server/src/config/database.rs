@@ -1,0 +1,56 @@
+//! Where the truth is, and what a commit waits for.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::file::string_value;
+
+/// The SQLite file in the data folder.
+pub const FILE_NAME: &str = "chat.db";
+
+/// `--database`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A file, owned by one process.
+    Sqlite(PathBuf),
+    /// A server; the whole URL.
+    Postgres(String),
+}
+string_value!(Database);
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            // The URL may hold a password.
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
+impl FromStr for Database {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        if s.starts_with("postgres://") || s.starts_with("postgresql://") {
+            return Ok(Self::Postgres(s.to_owned()));
+        }
+        match s.strip_prefix("sqlite:").map(|p| p.strip_prefix("//").unwrap_or(p)) {
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            _ => Err("not a database; write sqlite:PATH (postgres://… is not built yet)".to_owned()),
+        }
+    }
+}
+
+/// `--durability`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// An acknowledged message survives a power cut.
+    #[default]
+    Full,
+    /// Faster on slow disks; a power cut may lose the last moments, a crash of the process does not.
+    Normal,
+}

@@ -1,0 +1,96 @@
+//! The TOML file: the flags' names with `_` for `-`, and `[limits]`.
+
+use std::path::{Path, PathBuf};
+
+use chat_common::Limits;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{Config, ConfigError, Database, Durability, Listen, LogFormat, Origin, Transports};
+use crate::domain::policy::{Guests, Registration};
+use crate::listen::Cidr;
+
+/// A value that is one string in the file and on the command line.
+macro_rules! string_value {
+    ($t:ty) => {
+        impl serde::Serialize for $t {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $t {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(super) use string_value;
+string_value!(Cidr);
+
+/// What the file may say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub(super) name: Option<String>,
+    pub(super) listen: Option<Listen>,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) database: Option<Database>,
+    pub(super) durability: Option<Durability>,
+    pub(super) guests: Option<Guests>,
+    pub(super) registration: Option<Registration>,
+    pub(super) transports: Option<Transports>,
+    pub(super) allow_origin: Option<Vec<Origin>>,
+    pub(super) trusted_proxy: Option<Vec<Cidr>>,
+    #[serde(default, deserialize_with = "log_filter")]
+    pub(super) log: Option<String>,
+    pub(super) log_format: Option<LogFormat>,
+    pub(super) limits: Option<Limits>,
+}
+
+fn log_filter<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+    super::log::filter(&String::deserialize(d)?).map(Some).map_err(serde::de::Error::custom)
+}
+
+impl File {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| ConfigError::Unreadable { path: path.to_owned(), why: e.to_string() })?;
+        Self::parse(path, &text)
+    }
+
+    /// Checks a file's text; `path` is for the message.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|e| {
+            let (line, column) = position(text, e.span().map_or(0, |s| s.start));
+            ConfigError::Wrong { path: path.to_owned(), line, column, message: e.message().to_owned() }
+        })
+    }
+}
+
+/// Line and column, both from 1, of a byte of `text`.
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+impl From<&Config> for File {
+    fn from(c: &Config) -> Self {
+        Self {
+            name: Some(c.name.clone()),
+            listen: Some(c.listen.clone()),
+            data_dir: Some(c.data_dir.clone()),
+            database: Some(c.database.clone()),
+            durability: Some(c.durability),
+            guests: Some(c.guests),
+            registration: Some(c.registration),
+            transports: Some(c.transports),
+            allow_origin: Some(c.allow_origin.clone()),
+            trusted_proxy: Some(c.trusted_proxy.clone()),
+            log: Some(c.log.filter.clone()),
+            log_format: Some(c.log.format),
+            limits: Some(c.limits.clone()),
+        }
+    }
+}

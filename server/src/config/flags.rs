@@ -1,0 +1,94 @@
+//! Flags, each also an environment variable `CHAT_…`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{Database, Durability, Listen, LogFormat, Origin, Transports};
+use crate::domain::policy;
+use crate::listen::Cidr;
+
+/// What can be said on the command line and by the environment; what is left out is the file's to say.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Configuration (flags > environment > file)")]
+pub struct Flags {
+    /// Where to listen; the variable PORT replaces the port, port 0 takes any free one [default: 127.0.0.1:6969]
+    #[arg(long, global = true, env = "CHAT_LISTEN", value_name = "HOST:PORT")]
+    pub listen: Option<Listen>,
+    /// Where keys, database and admin socket lie [default: $XDG_DATA_HOME/chat-server]
+    #[arg(long, global = true, env = "CHAT_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// sqlite:PATH [default: sqlite:DATA_DIR/chat.db]
+    #[arg(long, global = true, env = "CHAT_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub database: Option<Database>,
+    /// full: an acknowledged message survives a power cut; normal: faster, a power cut may lose the last moments
+    #[arg(long, global = true, env = "CHAT_DURABILITY")]
+    pub durability: Option<Durability>,
+    /// Whether anyone may come in as a guest; auto: while only this machine can reach the server
+    #[arg(long, global = true, env = "CHAT_GUESTS")]
+    pub guests: Option<GuestsFlag>,
+    /// Who may register; auto: open while only this machine can reach the server, else by invitation
+    #[arg(long, global = true, env = "CHAT_REGISTRATION")]
+    pub registration: Option<RegistrationFlag>,
+    /// Ways of Socket.IO: websocket, polling or both
+    #[arg(long, global = true, env = "CHAT_TRANSPORTS", value_name = "LIST")]
+    pub transports: Option<Transports>,
+    /// A foreign origin whose pages may use this server; may be repeated
+    #[arg(long, global = true, env = "CHAT_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub allow_origin: Option<Vec<Origin>>,
+    /// A proxy (address or network) whose Forwarded headers are believed; may be repeated
+    #[arg(long, global = true, env = "CHAT_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_proxy: Option<Vec<Cidr>>,
+    /// What is logged to stderr, as in warn,chat_server=debug [default: info]
+    #[arg(long, global = true, env = "CHAT_LOG", value_name = "FILTER", value_parser = super::log::filter)]
+    pub log: Option<String>,
+    /// For people or for machines
+    #[arg(long, global = true, env = "CHAT_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// The server's name, as clients show it [default: chat]
+    #[arg(long, global = true, env = "CHAT_NAME")]
+    pub name: Option<String>,
+    /// The file [default: DATA_DIR/chat-server.toml, ~/.config/chat-server/…, /etc/chat-server/…]
+    #[arg(long, global = true, env = "CHAT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `--guests`, as clap reads it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+
+pub enum GuestsFlag {
+    On,
+    Off,
+    Auto,
+}
+
+/// `--registration`, as clap reads it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+
+pub enum RegistrationFlag {
+    Open,
+    Invite,
+    Closed,
+    Auto,
+}
+
+impl From<GuestsFlag> for policy::Guests {
+    fn from(flag: GuestsFlag) -> Self {
+        match flag {
+            GuestsFlag::On => Self::On,
+            GuestsFlag::Off => Self::Off,
+            GuestsFlag::Auto => Self::Auto,
+        }
+    }
+}
+
+impl From<RegistrationFlag> for policy::Registration {
+    fn from(flag: RegistrationFlag) -> Self {
+        match flag {
+            RegistrationFlag::Open => Self::Open,
+            RegistrationFlag::Invite => Self::Invite,
+            RegistrationFlag::Closed => Self::Closed,
+            RegistrationFlag::Auto => Self::Auto,
+        }
+    }
+}

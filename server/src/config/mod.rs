@@ -1,0 +1,254 @@
+//! What the server is told: flags before environment before file before defaults. Unknown keys and values that make
+//! no sense are errors that name the place.
+
+mod access;
+mod database;
+mod file;
+mod flags;
+mod limits;
+mod listen;
+mod log;
+mod paths;
+
+use std::path::{Path, PathBuf};
+
+use chat_common::Limits;
+
+pub use access::{Origin, Transport, Transports};
+pub use database::{Database, Durability};
+pub use file::File;
+pub use flags::Flags;
+pub use listen::Listen;
+pub use log::{Log, LogFormat};
+
+use crate::domain::policy;
+use crate::listen::Cidr;
+
+/// A commented file with every key at its default.
+pub const DEFAULT_FILE: &str = include_str!("default.toml");
+/// The file that is looked for in the data folder, and under `chat-server/` in the configuration folders.
+pub const FILE_NAME: &str = "chat-server.toml";
+
+/// All that was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: Listen,
+    /// Keys, the database, the admin socket.
+    pub data_dir: PathBuf,
+    /// Where the truth is.
+    pub database: Database,
+    /// What a commit waits for.
+    pub durability: Durability,
+    /// Who may come as a guest.
+    pub guests: policy::Guests,
+    /// Who may register.
+    pub registration: policy::Registration,
+    /// Of Socket.IO.
+    pub transports: Transports,
+    /// Foreign origins whose pages may use this server.
+    pub allow_origin: Vec<Origin>,
+    /// Proxies whose word about the client is taken.
+    pub trusted_proxy: Vec<Cidr>,
+    /// What is logged and how.
+    pub log: Log,
+    /// As clients are told it.
+    pub name: String,
+    /// What is allowed.
+    pub limits: Limits,
+    /// The file that was read.
+    pub source: Option<PathBuf>,
+}
+
+/// Why there is no configuration. The sentence names the place and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {why}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// The system's word.
+        why: String,
+    },
+    /// The file says something wrong; lines and columns count from 1.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Wrong {
+        /// Which.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// A flag or a variable says something wrong, or things do not fit together.
+    #[error("{0}")]
+    Value(String),
+    /// Not in this version.
+    #[error("{0}")]
+    NotBuilt(&'static str),
+}
+
+impl Config {
+    /// Reads the file (the one named, or the first found of the data folder's and the configuration folders') and
+    /// lays the flags over it. `env` gives an environment variable.
+    pub fn load(flags: Flags, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let data_dir = flags.data_dir.clone();
+        let source = match &flags.config {
+            Some(path) => Some(path.clone()),
+            None => paths::find(data_dir.as_deref().unwrap_or(&paths::data_dir(env)), env),
+        };
+        let file = source.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        Self::merge(flags, file, source, env)
+    }
+
+    fn merge(
+        flags: Flags,
+        file: File,
+        source: Option<PathBuf>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let data_dir = flags.data_dir.or(file.data_dir).unwrap_or_else(|| paths::data_dir(env));
+        let mut listen = flags.listen.or(file.listen).unwrap_or_default();
+        if let Some(port) = env("PORT").filter(|p| !p.is_empty()) {
+            listen.port = port
+                .parse()
+                .map_err(|_| ConfigError::Value(format!("the variable PORT is `{port}`; a port is 0 to 65535")))?;
+        }
+        let database = match flags.database.or(file.database) {
+            Some(Database::Postgres(_)) => {
+                return Err(ConfigError::NotBuilt(
+                    "PostgreSQL is not built yet; take --database sqlite:PATH or leave it out",
+                ));
+            }
+            Some(given) => given,
+            None => Database::Sqlite(data_dir.join(database::FILE_NAME)),
+        };
+        let name = flags.name.or(file.name).unwrap_or_else(|| "chat".to_owned());
+        let name = chat_common::text::clean_label(&name, 100)
+            .ok()
+            .filter(|n| !n.is_empty())
+            .ok_or_else(|| ConfigError::Value("the name must be one line of 1 to 100 bytes".to_owned()))?;
+        let limits = file.limits.unwrap_or_default();
+        limits::check(&limits).map_err(|e| ConfigError::Value(in_file(source.as_deref(), &e)))?;
+        let log_default = Log::default();
+        Ok(Self {
+            listen,
+            data_dir,
+            database,
+            durability: flags.durability.or(file.durability).unwrap_or_default(),
+            guests: flags.guests.map(Into::into).or(file.guests).unwrap_or_default(),
+            registration: flags.registration.map(Into::into).or(file.registration).unwrap_or_default(),
+            transports: flags.transports.or(file.transports).unwrap_or_default(),
+            allow_origin: flags.allow_origin.or(file.allow_origin).unwrap_or_default(),
+            trusted_proxy: flags.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
+            log: Log {
+                filter: flags.log.or(file.log).unwrap_or(log_default.filter),
+                format: flags.log_format.or(file.log_format).unwrap_or(log_default.format),
+            },
+            name,
+            limits,
+            source,
+        })
+    }
+
+    /// As a file that says the same.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string_pretty(&File::from(self)).map_err(|e| ConfigError::Value(e.to_string()))
+    }
+}
+
+fn in_file(path: Option<&Path>, message: &str) -> String {
+    match path {
+        Some(path) => format!("{}: {message}", path.display()),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    fn flags(words: &[&str]) -> Flags {
+        let mut line = vec!["chat-server"];
+        line.extend(words);
+        Line::try_parse_from(line).unwrap().flags
+    }
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    fn merged(words: &[&str], file: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+        Config::merge(flags(words), File::parse(Path::new("t.toml"), file)?, None, env)
+    }
+
+    #[test]
+    fn flags_come_before_the_file_before_the_defaults() {
+        let file = "name = \"file\"\nlisten = \"127.0.0.1:1\"\nguests = \"off\"\n[limits]\ntext_bytes = 100\n";
+        let c = merged(&["--name", "flag"], file, &none).unwrap();
+        assert_eq!(c.name, "flag");
+        assert_eq!(c.listen.to_string(), "127.0.0.1:1");
+        assert_eq!(c.guests, policy::Guests::Off);
+        assert_eq!(c.registration, policy::Registration::Auto);
+        assert_eq!((c.limits.text_bytes, c.limits.history_page), (100, 200));
+    }
+
+    #[test]
+    fn port_replaces_the_port() {
+        let env = |k: &str| (k == "PORT").then(|| "8080".to_owned());
+        assert_eq!(merged(&["--listen", "0.0.0.0:1"], "", &env).unwrap().listen.to_string(), "0.0.0.0:8080");
+        let bad = |k: &str| (k == "PORT").then(|| "http".to_owned());
+        assert_eq!(merged(&[], "", &bad).unwrap_err().to_string(), "the variable PORT is `http`; a port is 0 to 65535");
+    }
+
+    #[test]
+    fn the_database_lies_in_the_data_folder_unless_said() {
+        let c = merged(&["--data-dir", "/x"], "", &none).unwrap();
+        assert_eq!(c.database, Database::Sqlite("/x/chat.db".into()));
+        let c = merged(&["--database", "sqlite:/y/z.db"], "", &none).unwrap();
+        assert_eq!(c.database, Database::Sqlite("/y/z.db".into()));
+        let e = merged(&["--database", "postgres://db/chat"], "", &none).unwrap_err();
+        assert!(e.to_string().contains("not built yet"), "{e}");
+    }
+
+    #[test]
+    fn the_default_file_says_the_defaults() {
+        let from_file = merged(&["--data-dir", "/x"], DEFAULT_FILE, &none).unwrap();
+        assert_eq!(from_file, merged(&["--data-dir", "/x"], "", &none).unwrap());
+        // Every key that is commented out is a key that would be read.
+        let all: String =
+            DEFAULT_FILE.lines().map(|l| l.strip_prefix("#: ").unwrap_or(l)).map(|l| format!("{l}\n")).collect();
+        let c = merged(&[], &all, &none).unwrap();
+        assert_eq!(c.limits, Limits::default());
+    }
+
+    #[test]
+    fn what_is_shown_reads_back_the_same() {
+        let c = merged(
+            &[
+                "--data-dir",
+                "/x",
+                "--allow-origin",
+                "https://a.example,https://b.example",
+                "--trusted-proxy",
+                "10.0.0.0/8",
+            ],
+            "",
+            &none,
+        )
+        .unwrap();
+        let back = merged(&[], &c.to_toml().unwrap(), &none).unwrap();
+        assert_eq!(back, c);
+    }
+}

@@ -1,0 +1,207 @@
+//! Accepts connections and serves HTTP/1 on each: no Nagle, a time and a size for the head, a share for each address,
+//! upgrades, and a stop in two steps (no new requests; then cut).
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::{Service, ServiceExt};
+
+use super::{Caps, ConnHandle, Guarded, Permit, TrustedProxies, WRITE_STALL};
+
+/// A request's head must be there after so long; an idle kept-alive connection is closed after it, too.
+pub const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a request's head; more is answered 431.
+pub const HEAD_BYTES: usize = 64 * 1024 - 1;
+/// The kernel gives a connection up when sent data stays unacknowledged for so long, or the peer's window closed.
+const USER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Connections the kernel holds for us before they are accepted; when full it drops the handshake and the peer retries.
+const BACKLOG: i32 = 1024;
+/// What a connection over its address's share is told before it is closed.
+const OVER_SHARE: &str =
+    r#"{"error":{"code":"rate_limited","message":"too many connections of this address","retry_after_ms":10000}}"#;
+
+/// What holds for all connections of a listener.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whose word about the client is taken.
+    pub trusted: TrustedProxies,
+    /// Connections by address; behind a trusted proxy the client's address counts.
+    pub caps: Caps,
+    /// Ends accepting; requests under way are finished, kept-alive connections closed.
+    pub drain: CancellationToken,
+    /// Ends every connection at once.
+    pub cut: CancellationToken,
+    /// All connections' tasks.
+    pub tracker: TaskTracker,
+}
+
+/// Binds a listener; several programs cannot share the address.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+    // Without it a restart has to wait for old connections' TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Whose share a connection counts on; behind a proxy it moves to the client of the latest request.
+#[derive(Debug)]
+pub(super) struct Share(Mutex<(Permit, IpAddr)>);
+
+impl Share {
+    pub(super) fn new(permit: Permit, address: IpAddr) -> Self {
+        Self(Mutex::new((permit, address)))
+    }
+
+    /// Counts the connection for `client`; false when it has its share already.
+    fn move_to(&self, client: IpAddr, caps: &Caps) -> bool {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.1 == client {
+            return true;
+        }
+        let Some(permit) = caps.take(client) else { return false };
+        *held = (permit, client);
+        true
+    }
+}
+
+/// Serves until `drain`, then until the connections have ended or were cut; the caller waits for the tracker.
+pub async fn serve<S, B>(listener: TcpListener, service: S, options: Options)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = options.drain.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => admit(stream, peer, &service, &options),
+            // The peer went away before it was accepted; the next one may be fine.
+            Err(e) if matches!(e.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
+            Err(error) => {
+                // Out of file descriptors, most likely: what is open goes on; try again when some have ended.
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn admit<S, B>(stream: TcpStream, peer: SocketAddr, service: &S, options: &Options)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    // A proxy's own address has no share: its clients' addresses count, request by request.
+    let exempt = IpAddr::from([127, 0, 0, 1]);
+    let counted = if options.trusted.contains(peer.ip()) { exempt } else { peer.ip() };
+    let Some(permit) = options.caps.take(counted) else {
+        tracing::info!(address = %peer.ip(), "too many connections of this address");
+        turn_away(&stream);
+        return;
+    };
+    if let Err(error) = tune(&stream) {
+        tracing::debug!(%error, "the connection ended before it began");
+        return;
+    }
+    let share = Arc::new(Share::new(permit, counted));
+    let handle = ConnHandle::new(peer);
+    let task = connection(stream, handle, share, service.clone(), options.clone());
+    options.tracker.spawn(task);
+}
+
+/// Says why before the connection is closed. What does not fit into the empty send buffer at once is not sent.
+fn turn_away(stream: &TcpStream) {
+    let length = OVER_SHARE.len();
+    let answer = format!(
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nretry-after: 10\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{OVER_SHARE}"
+    );
+    if let Err(error) = stream.try_write(answer.as_bytes()) {
+        tracing::debug!(%error, "the connection ended before it was turned away");
+    }
+}
+
+/// Nagle costs 40 ms a handshake; the user time-out ends peers that vanished or closed their window.
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(USER_TIMEOUT))
+}
+
+async fn connection<S, B>(stream: TcpStream, handle: ConnHandle, share: Arc<Share>, service: S, options: Options)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let io = TokioIo::new(Guarded::new(stream, handle.token().clone(), share.clone(), WRITE_STALL));
+    let (token, peer) = (handle.token().clone(), handle.peer.ip());
+    let (drain, cut) = (options.drain.clone(), options.cut.clone());
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        let mut handle = handle.clone();
+        handle.client = options.trusted.client(peer, request.headers());
+        let room = !options.trusted.contains(peer) || share.move_to(handle.client, &options.caps);
+        request.extensions_mut().insert(handle);
+        let service = service.clone();
+        async move {
+            if !room {
+                return Err("too many connections of this address");
+            }
+            let Ok(response) = service.oneshot(request).await;
+            Ok(response)
+        }
+    });
+    let mut conn = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(io, answer)
+            .with_upgrades()
+    );
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            ended = conn.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, %peer, "a connection ended");
+                }
+                return;
+            }
+            () = drain.cancelled(), if !draining => {
+                draining = true;
+                conn.as_mut().graceful_shutdown();
+            }
+            () = cut.cancelled() => token.cancel(),
+        }
+        if cut.is_cancelled() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A TCP stream that can be cut from elsewhere, whose writes fail when the peer stops reading, and that reads off
+//! what the peer still sends before it closes, so that the peer sees the last answer instead of a reset.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::accept::Share;
+
+/// A write that makes no progress for so long fails.
+pub const WRITE_STALL: Duration = Duration::from_secs(10);
+/// How long, and how many bytes, of a peer's late input are read off at the end.
+const LINGER: (Duration, usize) = (Duration::from_secs(1), 1024 * 1024);
+
+type Cut = Option<Pin<Box<WaitForCancellationFutureOwned>>>;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Guarded {
+    inner: TcpStream,
+    token: CancellationToken,
+    // One for each direction: a reader and a writer may wait in two tasks, and each future wakes one only. Made when
+    // there is something to wait for, so that a connection that never waits costs nothing.
+    cut_read: Cut,
+    cut_write: Cut,
+    stalled: Option<Pin<Box<Sleep>>>,
+    stall: Duration,
+    linger: Option<(Pin<Box<Sleep>>, usize)>,
+    finished: bool,
+    // Counts the connection for its address as long as the stream lives, upgraded or not.
+    _share: Arc<Share>,
+}
+
+impl Guarded {
+    pub(super) fn new(inner: TcpStream, token: CancellationToken, share: Arc<Share>, stall: Duration) -> Self {
+        Self {
+            inner,
+            token,
+            cut_read: None,
+            cut_write: None,
+            stalled: None,
+            stall,
+            linger: None,
+            finished: false,
+            _share: share,
+        }
+    }
+
+    /// Fails once the connection was cut; otherwise `slot` wakes the caller when it is.
+    fn poll_cut(token: &CancellationToken, slot: &mut Cut, cx: &mut Context<'_>) -> io::Result<()> {
+        let waiting = slot.get_or_insert_with(|| Box::pin(token.clone().cancelled_owned()));
+        match waiting.as_mut().poll(cx) {
+            Poll::Ready(()) => Err(cut_error()),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Runs one write; while it makes no progress the stall timer runs.
+    fn poll_guarded<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.token.is_cancelled() {
+            return Poll::Ready(Err(cut_error()));
+        }
+        if let Poll::Ready(done) = write(Pin::new(&mut self.inner), cx) {
+            self.stalled = None;
+            return Poll::Ready(done);
+        }
+        Self::poll_cut(&self.token, &mut self.cut_write, cx)?;
+        let stall = self.stall;
+        let timer = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
+        ready!(timer.as_mut().poll(cx));
+        // The reader of this connection must learn of it, too.
+        self.token.cancel();
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
+    }
+}
+
+fn cut_error() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the connection was cut")
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.token.is_cancelled() {
+            return Poll::Ready(Err(cut_error()));
+        }
+        if let Poll::Ready(done) = Pin::new(&mut this.inner).poll_read(cx, buf) {
+            return Poll::Ready(done);
+        }
+        Self::poll_cut(&this.token, &mut this.cut_read, cx)?;
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_guarded(cx, |inner, cx| inner.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_guarded(cx, |inner, cx| inner.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_guarded(cx, |inner, cx| inner.poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.token.is_cancelled() {
+            return Poll::Ready(Ok(()));
+        }
+        if !this.finished {
+            ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
+            this.finished = true;
+        }
+        let (until, left) = this
+            .linger
+            .get_or_insert_with(|| (Box::pin(tokio::time::sleep_until(Instant::now() + LINGER.0)), LINGER.1));
+        let mut scrap = [0u8; 8 * 1024];
+        loop {
+            if *left == 0 || until.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut buf = ReadBuf::new(&mut scrap);
+            match ready!(Pin::new(&mut this.inner).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => *left = left.saturating_sub(buf.filled().len()),
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::super::Caps;
+    use super::*;
+
+    async fn pair(stall: Duration) -> (Guarded, TcpStream, CancellationToken) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, peer) = listener.accept().await.unwrap();
+        let token = CancellationToken::new();
+        let share = Arc::new(Share::new(Caps::new(1).take(peer.ip()).unwrap(), peer.ip()));
+        (Guarded::new(server, token.clone(), share, stall), client, token)
+    }
+
+    #[tokio::test]
+    async fn a_cut_ends_a_waiting_read_and_a_waiting_write() {
+        let (server, _client, token) = pair(WRITE_STALL).await;
+        let (mut read, mut write) = tokio::io::split(server);
+        let reader = tokio::spawn(async move { read.read_u8().await.unwrap_err().kind() });
+        let writer = tokio::spawn(async move {
+            let block = vec![0u8; 1 << 20];
+            loop {
+                if let Err(e) = write.write_all(&block).await {
+                    return e.kind();
+                }
+            }
+        });
+        tokio::task::yield_now().await;
+        token.cancel();
+        assert_eq!(reader.await.unwrap(), io::ErrorKind::ConnectionAborted);
+        assert_eq!(writer.await.unwrap(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_stops_reading_fails_the_write_and_ends_the_read() {
+        let (server, _client, token) = pair(Duration::from_millis(50)).await;
+        let (mut read, mut write) = tokio::io::split(server);
+        let reader = tokio::spawn(async move { read.read_u8().await.unwrap_err().kind() });
+        let block = vec![0u8; 1 << 20];
+        let kind = loop {
+            if let Err(e) = write.write_all(&block).await {
+                break e.kind();
+            }
+        };
+        assert_eq!(kind, io::ErrorKind::TimedOut);
+        assert!(token.is_cancelled());
+        assert_eq!(reader.await.unwrap(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[tokio::test]
+    async fn the_last_answer_arrives_though_the_peer_still_sends() {
+        let (mut server, mut client, _token) = pair(WRITE_STALL).await;
+        let sender = tokio::spawn(async move {
+            let _ = client.write_all(&[b'x'; 200_000]).await;
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.map(|_| answer)
+        });
+        server.write_all(b"HTTP/1.1 413\r\n\r\n").await.unwrap();
+        server.shutdown().await.unwrap();
+        drop(server);
+        assert_eq!(sender.await.unwrap().unwrap(), "HTTP/1.1 413\r\n\r\n");
+    }
+}

@@ -1,0 +1,159 @@
+//! A room's log as server-sent events: what is missing since `Last-Event-ID`, then live. Each event is an entry under
+//! its own name with `id: EPOCH:SEQ`. The stream reads the log; what stirs it is only a hint, so nothing is lost.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use chat_common::event::history::Get;
+use chat_common::event::room::SyncRequest;
+use chat_common::event::server::Entry;
+use chat_common::{Epoch, ErrorBody, RoomName, Seq};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use http::HeaderMap;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::Rest;
+use super::error::{Failure, Result};
+use super::extract::{At, Authed, Bearer};
+use crate::cluster::tap::Stir;
+use crate::service::{Caller, accounts, history, rooms, sync};
+use crate::storage::RoomId;
+
+/// A token that has ended is noticed after so long at the latest, and a lost stir repaired.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// A comment keeps proxies from closing a silent stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A room's entries from `Last-Event-ID` (`EPOCH:SEQ`) on, or from now on. After an event `reset` everything known
+/// before is void; its data is the latest page. An event `error` is the last one.
+#[utoipa::path(get, path = "/rooms/{room}/events", tag = "messages",
+    params(("Last-Event-ID" = Option<String>, Header, description = "`EPOCH:SEQ` of the last event seen.")),
+    responses((status = 200, description = "Server-sent events", content_type = "text/event-stream", body = String)))]
+pub async fn events(
+    State(rest): State<Rest>,
+    Authed(caller): Authed,
+    Bearer(token): Bearer,
+    at: At,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = std::result::Result<Event, Infallible>>>> {
+    // Listening begins before the position is read, so that nothing falls between.
+    let stirs = rest.tap.listen();
+    let (id, room) = rooms::find(&rest.services, &caller, &at.room()?).await?;
+    let (epoch, after) = match headers.get("last-event-id") {
+        Some(value) => position(value.to_str().unwrap_or_default())?,
+        None => {
+            let latest = Get { room: room.clone().into(), before: None, after: None, around: None, limit: Some(1) };
+            let head = history::get(&rest.services, &caller, latest).await?.head;
+            (rest.services.store.epoch(), head)
+        }
+    };
+    let follower = Follower { rest, caller, token, id, room, epoch, after, stirs, ready: VecDeque::new(), over: false };
+    let stream = unfold(follower, |mut f| async move { f.next().await.map(|event| (Ok(event), f)) });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+fn position(text: &str) -> Result<(Epoch, Seq)> {
+    let bad = || Failure::invalid("Last-Event-ID", "the header is not `EPOCH:SEQ` as an event's id said it");
+    let (epoch, seq) = text.rsplit_once(':').ok_or_else(bad)?;
+    Ok((Epoch(epoch.to_owned()), seq.parse().map_err(|_| bad())?))
+}
+
+struct Follower {
+    rest: Rest,
+    caller: Caller,
+    token: String,
+    id: RoomId,
+    room: RoomName,
+    epoch: Epoch,
+    after: Seq,
+    stirs: Receiver<Stir>,
+    // One reply of `room:sync`, so 48 KiB at most.
+    ready: VecDeque<Event>,
+    over: bool,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.over {
+                return None;
+            }
+            match self.read().await {
+                Ok(true) => {}
+                Ok(false) => self.wait().await,
+                Err(body) => self.end(&body),
+            }
+        }
+    }
+
+    fn end(&mut self, body: &ErrorBody) {
+        self.over = true;
+        self.ready.extend(Event::default().event("error").json_data(body).ok());
+    }
+
+    /// Reads what is new; true: there was something.
+    async fn read(&mut self) -> std::result::Result<bool, ErrorBody> {
+        let request = SyncRequest {
+            room: self.room.clone().into(),
+            after: self.after,
+            epoch: self.epoch.clone(),
+            full: Some(true),
+        };
+        let got = sync::sync(&self.rest.services, &self.caller, request).await?;
+        if got.reset {
+            (self.epoch, self.after) = (got.epoch.clone(), got.head);
+            let id = self.id_of(got.head);
+            self.ready.extend(Event::default().id(id).event("reset").json_data(&got).ok());
+            return Ok(true);
+        }
+        for entry in got.entries.into_iter().flatten() {
+            self.after = entry.seq;
+            let event = self.event(&entry);
+            self.ready.extend(event);
+        }
+        Ok(!self.ready.is_empty())
+    }
+
+    fn id_of(&self, seq: Seq) -> String {
+        format!("{}:{seq}", self.epoch)
+    }
+
+    fn event(&self, entry: &Entry) -> Option<Event> {
+        Event::default().id(self.id_of(entry.seq)).event(entry.body.name()).json_data(entry).ok()
+    }
+
+    /// Until something may be new. On the way the token is looked at again.
+    async fn wait(&mut self) {
+        let again = tokio::time::sleep(LOOK_AGAIN);
+        tokio::pin!(again);
+        loop {
+            tokio::select! {
+                stir = self.stirs.recv() => match stir {
+                    Ok(Stir::Room(id)) if id == self.id => return,
+                    Ok(Stir::Room(_)) => {}
+                    Ok(Stir::Authority) => break,
+                    Err(RecvError::Lagged(_)) => return,
+                    Err(RecvError::Closed) => break,
+                },
+                () = &mut again => break,
+                () = self.rest.drain.cancelled() => {
+                    // The client comes back by itself, from the last id it saw.
+                    self.over = true;
+                    return;
+                }
+            }
+        }
+        match accounts::authenticate(&self.rest.services, &self.token).await {
+            Ok(caller) => self.caller = caller,
+            Err(error) => self.end(&error.body()),
+        }
+    }
+}
