@@ -162,6 +162,9 @@ pub struct Ready {
     /// There are more: go on with `room:list`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<crate::Cursor>,
+    /// Whom one has blocked: their texts are to be marked. At most the latest thousand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<UserId>,
 }
 
 /// What a user may do on the whole server.

@@ -351,6 +351,26 @@ pub struct NewInvite {
     pub expires_at: Timestamp,
 }
 
+/// An invitation as listed; its code was shown once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InviteInfo {
+    /// To delete it by.
+    pub id: String,
+    /// How many may still register with it.
+    pub uses_left: u32,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// `GET /admin/invites`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Invites {
+    /// Newest first.
+    pub invites: Vec<InviteInfo>,
+}
+
 /// A user as an admin sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,6 +1,9 @@
 //! Pure rules: who may do what, what a message may hold, when somebody counts as present. Nothing here waits.
 
+pub mod bucket;
+pub mod mention;
 pub mod policy;
+pub mod presence;
 pub mod refusal;
 pub mod slack;
 

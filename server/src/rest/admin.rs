@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::Rest;
 use super::error::Result;
 use super::extract::{Authed, MaybeJson, Params};
-use crate::service::tokens;
+use crate::service::admin;
 
 /// Which users.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -31,7 +31,7 @@ pub async fn users(
     Authed(caller): Authed,
     Params(p): Params<UserParams>,
 ) -> Result<Out<Users>> {
-    Ok(Out(tokens::users(&rest.services, &caller, p.query, p.after, p.limit).await?))
+    Ok(Out(admin::users(&rest.services, &caller, p.query, p.after, p.limit).await?))
 }
 
 /// Makes an invitation to register; its code is shown once.
@@ -42,7 +42,7 @@ pub async fn invite(
     Authed(caller): Authed,
     MaybeJson(body): MaybeJson<CreateInvite>,
 ) -> Result<(StatusCode, Out<NewInvite>)> {
-    Ok((StatusCode::CREATED, Out(tokens::create_invite(&rest.services, &caller, body).await?)))
+    Ok((StatusCode::CREATED, Out(admin::create_invite(&rest.services, &caller, body).await?)))
 }
 
 /// Which lines.
@@ -62,5 +62,5 @@ pub async fn audit(
     Authed(caller): Authed,
     Params(p): Params<AuditParams>,
 ) -> Result<Out<Audit>> {
-    Ok(Out(tokens::audit(&rest.services, &caller, p.after, p.limit).await?))
+    Ok(Out(admin::audit(&rest.services, &caller, p.after, p.limit).await?))
 }

@@ -2,35 +2,48 @@
 //! named like the event it serves; REST and the command line enter at the same functions. Services publish on the
 //! bus, they never emit.
 
-pub mod access;
+mod access;
 pub mod accounts;
+pub mod admin;
+pub mod authority;
+mod caller;
 pub mod custom;
 pub mod error;
 pub mod history;
 pub mod limiter;
 pub mod members;
 pub mod messages;
+mod page;
 pub mod presence;
 pub mod profile;
 pub mod read;
 pub mod rooms;
 pub mod search;
 pub mod sync;
+mod tell;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chat_common::event::server::{ServerInfo, ServerRole};
-use chat_common::model::User;
-use chat_common::rest::Scope;
-use chat_common::{Clock, Limits, RoomName, Timestamp};
+use chat_common::event::server::ServerInfo;
+use chat_common::{Clock, Limits, Timestamp};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+pub use caller::{Caller, Proof};
 pub use error::{Error, Result};
 
-use crate::cluster::{Bus, ConnId};
+use crate::cluster::Bus;
 use crate::storage::Store;
 
-/// What every use case works with. One per process; the edges hold it in an `Arc`.
+/// How often what runs out (presence, typing, counts) is looked at.
+const UPKEEP: Duration = Duration::from_millis(250);
+
+/// What every use case works with: handles only, so a clone is cheap and is what outliving tasks hold.
+#[derive(Clone)]
 pub struct Services {
     /// The truth.
     pub store: Arc<dyn Store>,
@@ -41,56 +54,95 @@ pub struct Services {
     /// What is allowed.
     pub limits: Arc<Limits>,
     /// Who answers.
-    pub server: ServerInfo,
-    /// Keys, password hashing, the access policy.
+    pub server: Arc<ServerInfo>,
+    /// Keys, password hashing, the throttle of logins.
     pub auth: accounts::Auth,
     /// Token buckets.
     pub limiter: limiter::Limiter,
     /// Who is there.
     pub presence: presence::Presence,
+    /// Writes that go on although nobody waits for them any more; [`Services::drain`] does.
+    tasks: TaskTracker,
+    /// Ends the upkeep.
+    closing: CancellationToken,
 }
 
-/// By what a caller has proved who it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// An access token of this session.
-    Session(String),
-    /// The API token of this id.
-    Token(String),
-    /// The owner of the machine (command line, admin socket).
-    Local,
+/// What the composition root puts together.
+pub struct Parts {
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// The wire.
+    pub bus: Arc<dyn Bus>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is allowed.
+    pub limits: Limits,
+    /// Who answers.
+    pub server: ServerInfo,
+    /// From the key file.
+    pub auth: accounts::Auth,
 }
 
-/// Who asks, as proved by its token. A connection keeps one and replaces it on `session:refresh` and on `Changed`.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// Who.
-    pub user: User,
-    /// On the whole server.
-    pub role: ServerRole,
-    /// By what.
-    pub proof: Proof,
-    /// What an API token allows; `None`: everything.
-    pub scopes: Option<Vec<Scope>>,
-    /// The only rooms of an API token; `None`: all.
-    pub rooms: Option<Vec<RoomName>>,
-    /// When the proof ends; `None`: it does not by itself.
-    pub expires_at: Option<Timestamp>,
-    /// The connection it asks on; `None` over REST.
-    pub conn: Option<ConnId>,
-}
+impl Services {
+    /// Puts the services together and starts their upkeep; within a tokio runtime.
+    pub fn start(parts: Parts) -> Arc<Self> {
+        let s = Arc::new(Self::new(parts));
+        s.tasks.spawn(upkeep(Arc::downgrade(&s), s.closing.clone()));
+        s
+    }
 
-impl Caller {
-    /// Refuses what the token's scopes do not allow.
-    pub fn needs(&self, scope: Scope) -> Result<()> {
-        match &self.scopes {
-            Some(scopes) if !scopes.contains(&scope) => Err(Error::Scope(scope)),
-            _ => Ok(()),
+    /// The services without upkeep: nothing runs out by itself. For one-shot commands and tests.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            store: parts.store,
+            bus: parts.bus,
+            clock: parts.clock,
+            limits: Arc::new(parts.limits),
+            server: Arc::new(parts.server),
+            auth: parts.auth,
+            limiter: limiter::Limiter::default(),
+            presence: presence::Presence::default(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
         }
     }
 
-    /// Whether the token may be used in this room at all.
-    pub fn covers(&self, room: &RoomName) -> bool {
-        self.rooms.as_ref().is_none_or(|rooms| rooms.contains(room))
+    /// Waits until every write under way is stored and published. Call it when the edges have ended and before the
+    /// store is closed; it ends when the store answers, so bound it with a time limit.
+    pub async fn drain(&self) {
+        self.closing.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Runs a write, and what is to be told about it, to its end even if the caller stops waiting (time-out,
+    /// disconnect): what was committed is published.
+    async fn finish<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        match self.tasks.spawn(work).await {
+            Ok(result) => result,
+            Err(error) => {
+                tracing::error!(%error, "a write ended before its end");
+                Err(Error::Internal)
+            }
+        }
+    }
+}
+
+/// Ends with the services, or when they drain.
+async fn upkeep(s: std::sync::Weak<Services>, closing: CancellationToken) {
+    let mut tick = tokio::time::interval(UPKEEP);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        let Some(s) = s.upgrade() else { return };
+        presence::sweep(&s).await;
     }
 }

@@ -1,0 +1,306 @@
+//! The server's secret: a file of 32 random bytes from which the keys of access and refresh tokens follow. Shared by
+//! the nodes of a cluster; never in a backup.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_common::{Timestamp, UserId};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::password::Hasher;
+use super::secret;
+use super::throttle::Throttle;
+use crate::service::{Error, Result};
+
+/// An access token lives so long.
+pub(super) const ACCESS: Duration = Duration::from_secs(15 * 60);
+/// No token of ours comes near it; a longer one is refused before any work.
+const MAX_TOKEN: usize = 2_048;
+
+/// The key file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file system said no.
+    #[error("the key file {path} cannot be {doing}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// `read`, `made`, ….
+        doing: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It holds something else.
+    #[error(
+        "the key file {0} is damaged: it must hold 64 hexadecimal digits; put back the right one, or remove it, which ends all sessions"
+    )]
+    Damaged(PathBuf),
+    /// No randomness.
+    #[error("the operating system gives no randomness")]
+    Random,
+}
+
+/// Keys and password hashing: made once at start from the key file in the data folder.
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sign: EncodingKey,
+    verify: DecodingKey,
+    validation: Validation,
+    refresh: [u8; 32],
+    hasher: Hasher,
+    throttle: Throttle,
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Auth { … }")
+    }
+}
+
+/// What an access token says.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claims {
+    /// Who.
+    pub sub: UserId,
+    /// The session.
+    pub sid: String,
+    /// When it was made, seconds since 1970.
+    pub iat: i64,
+    /// When it ends, seconds since 1970.
+    pub exp: i64,
+}
+
+impl Auth {
+    /// Reads the key file, or makes one that only the owner can read. When several processes start at once, all use
+    /// the one that was first.
+    pub fn load_or_create(path: &Path) -> std::result::Result<Self, KeyError> {
+        match read_key(path)? {
+            Some(key) => Ok(Self::from_key(&key)),
+            None => {
+                create_key(path)?;
+                read_key(path)?.map(|key| Self::from_key(&key)).ok_or_else(|| KeyError::Damaged(path.to_owned()))
+            }
+        }
+    }
+
+    /// From a key that is kept elsewhere.
+    pub fn from_key(key: &[u8; 32]) -> Self {
+        let access = secret::derive(key, "access token", b"");
+        let mut validation = Validation::new(Algorithm::HS256);
+        // The time is compared with the clock that is passed in.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        Self {
+            inner: Arc::new(Inner {
+                sign: EncodingKey::from_secret(&access),
+                verify: DecodingKey::from_secret(&access),
+                validation,
+                refresh: secret::derive(key, "refresh token", b""),
+                hasher: Hasher::new(),
+                throttle: Throttle::default(),
+            }),
+        }
+    }
+
+    /// Signs an access token; gives it with its end.
+    pub(super) fn sign(&self, user: UserId, session: &str, now: Timestamp) -> Result<(String, Timestamp)> {
+        let iat = now.as_millis().div_euclid(1_000);
+        let exp = iat + i64::try_from(ACCESS.as_secs()).unwrap_or(0);
+        let claims = Claims { sub: user, sid: session.to_owned(), iat, exp };
+        let token =
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.inner.sign).map_err(|error| {
+                tracing::error!(%error, "an access token could not be signed");
+                Error::Internal
+            })?;
+        Ok((token, Timestamp::from_millis(exp.saturating_mul(1_000))))
+    }
+
+    /// Reads an access token: one algorithm, our key, not over.
+    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Result<Claims> {
+        if token.len() > MAX_TOKEN {
+            return Err(Error::Unauthorized("the token is not valid; log in again"));
+        }
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.inner.verify, &self.inner.validation)
+            .map_err(|_| Error::Unauthorized("the token is not valid; log in again"))?
+            .claims;
+        if claims.exp.saturating_mul(1_000) <= now.as_millis() {
+            return Err(Error::Unauthorized("token expired"));
+        }
+        Ok(claims)
+    }
+
+    /// The refresh token that replaces this one.
+    pub(super) fn successor(&self, presented: &str) -> String {
+        secret::successor(&self.inner.refresh, presented)
+    }
+
+    /// Password hashing.
+    pub(in crate::service) fn hasher(&self) -> &Hasher {
+        &self.inner.hasher
+    }
+
+    /// What slows guessing down.
+    pub(super) fn throttle(&self) -> &Throttle {
+        &self.inner.throttle
+    }
+}
+
+/// The key; `None` if there is no file.
+fn read_key(path: &Path) -> std::result::Result<Option<[u8; 32]>, KeyError> {
+    let failed = |source| KeyError::Io { path: path.to_owned(), doing: "read", source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    warn_if_open(path, &file);
+    let mut text = String::new();
+    file.take(1_024).read_to_string(&mut text).map_err(failed)?;
+    parse_key(text.trim()).map(Some).ok_or_else(|| KeyError::Damaged(path.to_owned()))
+}
+
+fn parse_key(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut key = [0; 32];
+    for (byte, pair) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(key)
+}
+
+/// Writes a new key beside and links it to its place, so that nobody ever reads half of one and nobody overwrites
+/// the one of a process that was quicker.
+fn create_key(path: &Path) -> std::result::Result<(), KeyError> {
+    let failed = |source| KeyError::Io { path: path.to_owned(), doing: "made", source };
+    let key: [u8; 32] = secret::random().map_err(|_| KeyError::Random)?;
+    let nonce: [u8; 8] = secret::random().map_err(|_| KeyError::Random)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", secret::base32(&nonce)));
+    let beside = PathBuf::from(beside);
+    let done = write_new(&beside, &key).and_then(|()| match std::fs::hard_link(&beside, path) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    });
+    let removed = std::fs::remove_file(&beside);
+    done.map_err(failed)?;
+    removed.map_err(failed)?;
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        File::open(folder).and_then(|f| f.sync_all()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn write_new(path: &Path, key: &[u8; 32]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    let hex: String = key.iter().map(|b| format!("{b:02x}")).collect();
+    file.write_all(hex.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+fn warn_if_open(path: &Path, file: &File) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if file.metadata().is_ok_and(|m| m.permissions().mode() & 0o077 != 0) {
+            tracing::warn!(path = %path.display(), "others on this machine can read the key file; run chmod 600 on it");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (path, file);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000)
+    }
+
+    #[test]
+    fn the_key_file_is_made_once_and_only_for_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        let one = Auth::load_or_create(&path).unwrap();
+        let two = Auth::load_or_create(&path).unwrap();
+        let (token, _) = one.sign(UserId::from_bits(1), "s", now()).unwrap();
+        assert_eq!(two.verify(&token, now()).unwrap().sid, "s");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        std::fs::write(&path, "short").unwrap();
+        assert!(matches!(Auth::load_or_create(&path), Err(KeyError::Damaged(_))));
+    }
+
+    #[test]
+    fn processes_that_start_at_once_use_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        let all: Vec<Auth> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Auth::load_or_create(&path).unwrap())).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        let (token, _) = all[0].sign(UserId::from_bits(1), "s", now()).unwrap();
+        assert!(all.iter().all(|auth| auth.verify(&token, now()).is_ok()));
+    }
+
+    #[test]
+    fn forged_and_foreign_tokens_are_refused() {
+        let auth = Auth::from_key(&[1; 32]);
+        let (good, ends) = auth.sign(UserId::from_bits(5), "s", now()).unwrap();
+        assert_eq!(auth.verify(&good, now()).unwrap().sub, UserId::from_bits(5));
+        assert!(matches!(auth.verify(&good, ends), Err(Error::Unauthorized("token expired"))));
+
+        let (foreign, _) = Auth::from_key(&[2; 32]).sign(UserId::from_bits(5), "s", now()).unwrap();
+        let mut parts = good.split('.');
+        let (_, claims, signature) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+        // {"alg":"none"}, {"alg":"None","typ":"JWT"}, {"alg":"HS512"}, {"alg":"RS256"}
+        let headers = [
+            "eyJhbGciOiJub25lIn0",
+            "eyJhbGciOiJOb25lIiwidHlwIjoiSldUIn0",
+            "eyJhbGciOiJIUzUxMiJ9",
+            "eyJhbGciOiJSUzI1NiJ9",
+        ];
+        let mut bad = vec![foreign, String::new(), "..".into(), "a.b.c".into(), good[..good.len() - 2].to_owned()];
+        for header in headers {
+            bad.push(format!("{header}.{claims}."));
+            bad.push(format!("{header}.{claims}.{signature}"));
+        }
+        bad.push("x".repeat(1 << 20));
+        for token in bad {
+            assert!(
+                matches!(auth.verify(&token, now()), Err(Error::Unauthorized(_))),
+                "{}",
+                &token[..token.len().min(80)]
+            );
+        }
+    }
+
+    #[test]
+    fn keys_do_not_show() {
+        assert_eq!(format!("{:?}", Auth::from_key(&[7; 32])), "Auth { … }");
+    }
+}

@@ -1,0 +1,100 @@
+//! Who is in a room, remembered for at most two seconds: what reads, typing and presence may be late by.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_common::{Timestamp, UserId};
+
+use crate::domain::presence::People;
+use crate::service::{Result, Services};
+use crate::storage::RoomId;
+
+/// A copy may be so old.
+const FRESH: Duration = Duration::from_secs(2);
+/// User ids remembered over all rooms; when there are more, all are forgotten and read anew.
+const MAX: usize = 1_000_000;
+
+/// The copies.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    rooms: HashMap<RoomId, (Timestamp, Arc<HashSet<UserId>>)>,
+    held: usize,
+}
+
+impl Members {
+    fn get(&self, room: RoomId, now: Timestamp) -> Option<Arc<HashSet<UserId>>> {
+        let (read_at, members) = self.rooms.get(&room)?;
+        // A clock that was set back makes a copy look young for ever: it must not be from the future either.
+        (now >= *read_at && now.since(*read_at) < FRESH).then(|| Arc::clone(members))
+    }
+
+    fn put(&mut self, room: RoomId, members: Arc<HashSet<UserId>>, now: Timestamp) {
+        if self.held + members.len() > MAX {
+            self.rooms.clear();
+            self.held = 0;
+        }
+        self.forget(room);
+        // One more for the room itself, so that empty ones count.
+        self.held += members.len() + 1;
+        self.rooms.insert(room, (now, members));
+    }
+
+    /// Reads it anew the next time.
+    pub fn forget(&mut self, room: RoomId) {
+        if let Some((_, members)) = self.rooms.remove(&room) {
+            self.held = self.held.saturating_sub(members.len() + 1);
+        }
+    }
+}
+
+/// Who is in a room.
+pub(in crate::service) async fn of_room(s: &Services, room: RoomId) -> Result<Arc<HashSet<UserId>>> {
+    let now = s.now();
+    if let Some(members) = s.presence.lock().members.get(room, now) {
+        return Ok(members);
+    }
+    let members = Arc::new(s.store.member_ids(room).await?.into_iter().collect::<HashSet<_>>());
+    s.presence.lock().members.put(room, Arc::clone(&members), now);
+    Ok(members)
+}
+
+/// How many of a room are present.
+pub(in crate::service) async fn count(s: &Services, room: RoomId) -> Result<u32> {
+    let members = of_room(s, room).await?;
+    let inner = s.presence.lock();
+    Ok(u32::try_from(both(&inner.people, &members).count()).unwrap_or(u32::MAX))
+}
+
+/// Who is present and a member; walks the smaller of the two.
+pub(super) fn both<'a>(people: &'a People, members: &'a HashSet<UserId>) -> Box<dyn Iterator<Item = UserId> + 'a> {
+    if people.len() < members.len() {
+        Box::new(people.ids().filter(|id| members.contains(id)))
+    } else {
+        Box::new(members.iter().copied().filter(|id| people.is_present(*id)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_age_and_are_bounded() {
+        let at = |ms| Timestamp::from_millis(1_000_000 + ms);
+        let set = |n: u64| Arc::new((0..n).map(UserId::from_bits).collect::<HashSet<_>>());
+        let mut members = Members::default();
+        members.put(RoomId(1), set(10), at(0));
+        assert!(members.get(RoomId(1), at(1_999)).is_some());
+        assert!(members.get(RoomId(1), at(2_000)).is_none());
+        assert!(members.get(RoomId(1), at(-1)).is_none());
+        members.put(RoomId(1), set(20), at(0));
+        assert_eq!(members.held, 21);
+        members.forget(RoomId(1));
+        assert_eq!(members.held, 0);
+        let large = set(600_000);
+        members.put(RoomId(1), Arc::clone(&large), at(0));
+        members.put(RoomId(2), large, at(0));
+        assert_eq!(members.rooms.len(), 1, "the older one made room");
+    }
+}
