@@ -35,6 +35,7 @@ pub(super) fn ready() -> Sample {
             expires_at: Some(later()),
             rooms: vec![summary(), direct_summary()],
             next: cursor(),
+            blocked: vec![ana().id],
         },
     )
 }

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn copies_age_and_are_bounded() {
-        let at = |ms| Timestamp::from_millis(1_000_000 + ms);
+        let at = |ms: i64| Timestamp::from_millis(1_000_000 + ms);
         let set = |n: u64| Arc::new((0..n).map(UserId::from_bits).collect::<HashSet<_>>());
         let mut members = Members::default();
         members.put(RoomId(1), set(10), at(0));
