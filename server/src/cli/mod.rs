@@ -1,1 +1,75 @@
-//! The command line.
+//! The command line: what can be said, and how answers are shown. What a command does is the services' work; it goes
+//! through the running server's admin socket, or straight to the database where none runs.
+
+pub mod admin;
+mod config;
+mod invite;
+mod password;
+mod show;
+mod user;
+
+use clap::{Parser, Subcommand};
+
+pub use config::Command as ConfigCommand;
+pub use show::show;
+
+use crate::config::Flags;
+use admin::Request;
+
+/// A self-hosted chat: one command, one binary, one data folder.
+///
+/// Without a command it serves. The first admin is made by `chat-server user add NAME --admin`.
+#[derive(Debug, Parser)]
+#[command(name = "chat-server", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Configuration.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve (the same as no command)
+    Serve,
+    /// Accounts: add, list, role, ban, unban, password
+    #[command(subcommand)]
+    User(user::Command),
+    /// Invitations to register: create, list
+    #[command(subcommand)]
+    Invite(invite::Command),
+    /// The configuration: check it, show what is in force, print the defaults
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the OpenAPI document of the REST interface
+    Openapi,
+}
+
+/// What a command comes down to.
+#[derive(Debug)]
+pub enum Job {
+    /// Run the server.
+    Serve,
+    /// Ask the services.
+    Ask(Request),
+    /// About the configuration alone.
+    Config(ConfigCommand),
+    /// Print the document.
+    Openapi,
+}
+
+impl Command {
+    /// The command as a job; asks for a password where one is needed and a person is there.
+    pub fn job(self) -> anyhow::Result<Job> {
+        Ok(match self {
+            Self::Serve => Job::Serve,
+            Self::User(command) => Job::Ask(command.request()?),
+            Self::Invite(command) => Job::Ask(command.request()),
+            Self::Config(command) => Job::Config(command),
+            Self::Openapi => Job::Openapi,
+        })
+    }
+}

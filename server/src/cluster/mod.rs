@@ -2,6 +2,7 @@
 //! each room's `seq` repairs that (`sequencer`).
 
 pub mod local;
+pub mod sequencer;
 pub mod tap;
 
 use std::sync::Arc;

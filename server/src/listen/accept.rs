@@ -160,7 +160,7 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let io = TokioIo::new(Guarded::new(stream, handle.token().clone(), share.clone(), WRITE_STALL));
+    let io = TokioIo::new(Guarded::new(stream, handle.clone(), share.clone(), WRITE_STALL));
     let (token, peer) = (handle.token().clone(), handle.peer.ip());
     let (drain, cut) = (options.drain.clone(), options.cut.clone());
     let answer = service_fn(move |mut request: Request<Incoming>| {

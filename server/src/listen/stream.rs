@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::ConnHandle;
 use super::accept::Share;
 
 /// A write that makes no progress for so long fails.
@@ -25,7 +26,7 @@ type Cut = Option<Pin<Box<WaitForCancellationFutureOwned>>>;
 #[derive(Debug)]
 pub struct Guarded {
     inner: TcpStream,
-    token: CancellationToken,
+    handle: ConnHandle,
     // One for each direction: a reader and a writer may wait in two tasks, and each future wakes one only. Made when
     // there is something to wait for, so that a connection that never waits costs nothing.
     cut_read: Cut,
@@ -39,10 +40,10 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    pub(super) fn new(inner: TcpStream, token: CancellationToken, share: Arc<Share>, stall: Duration) -> Self {
+    pub(super) fn new(inner: TcpStream, handle: ConnHandle, share: Arc<Share>, stall: Duration) -> Self {
         Self {
             inner,
-            token,
+            handle,
             cut_read: None,
             cut_write: None,
             stalled: None,
@@ -68,19 +69,21 @@ impl Guarded {
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if self.token.is_cancelled() {
+        if self.handle.token().is_cancelled() {
             return Poll::Ready(Err(cut_error()));
         }
         if let Poll::Ready(done) = write(Pin::new(&mut self.inner), cx) {
             self.stalled = None;
+            self.handle.set_blocked(false);
             return Poll::Ready(done);
         }
-        Self::poll_cut(&self.token, &mut self.cut_write, cx)?;
+        Self::poll_cut(self.handle.token(), &mut self.cut_write, cx)?;
+        self.handle.set_blocked(true);
         let stall = self.stall;
         let timer = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
         ready!(timer.as_mut().poll(cx));
         // The reader of this connection must learn of it, too.
-        self.token.cancel();
+        self.handle.cut();
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
     }
 }
@@ -92,13 +95,13 @@ fn cut_error() -> io::Error {
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.token.is_cancelled() {
+        if this.handle.token().is_cancelled() {
             return Poll::Ready(Err(cut_error()));
         }
         if let Poll::Ready(done) = Pin::new(&mut this.inner).poll_read(cx, buf) {
             return Poll::Ready(done);
         }
-        Self::poll_cut(&this.token, &mut this.cut_read, cx)?;
+        Self::poll_cut(this.handle.token(), &mut this.cut_read, cx)?;
         Poll::Pending
     }
 }
@@ -126,7 +129,7 @@ impl AsyncWrite for Guarded {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.token.is_cancelled() {
+        if this.handle.token().is_cancelled() {
             return Poll::Ready(Ok(()));
         }
         if !this.finished {
@@ -162,9 +165,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, peer) = listener.accept().await.unwrap();
-        let token = CancellationToken::new();
+        let handle = ConnHandle::new(peer);
+        let token = handle.token().clone();
         let share = Arc::new(Share::new(Caps::new(1).take(peer.ip()).unwrap(), peer.ip()));
-        (Guarded::new(server, token.clone(), share, stall), client, token)
+        (Guarded::new(server, handle, share, stall), client, token)
     }
 
     #[tokio::test]

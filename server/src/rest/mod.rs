@@ -24,7 +24,6 @@ mod tokens;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use openapi::document;
 pub use routes::router;
@@ -49,8 +48,6 @@ pub struct Parts {
     pub tap: Tap,
     /// The node is going away.
     pub drain: CancellationToken,
-    /// Requests go on here when their client has hung up.
-    pub tracker: TaskTracker,
 }
 
 impl Rest {

@@ -1,0 +1,112 @@
+//! From the command line to an exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Parser;
+
+use super::{open, start};
+use crate::cli::admin::{self, Reply, Request};
+use crate::cli::{Cli, Command, Job, show};
+use crate::cluster::local::LocalBus;
+use crate::config::{Config, ConfigError, Flags};
+use crate::service::Services;
+use crate::{lifecycle, rest, telemetry};
+
+/// sysexits: the command line is wrong.
+const EX_USAGE: u8 = 64;
+/// sysexits: the configuration is wrong.
+const EX_CONFIG: u8 = 78;
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { EX_USAGE } else { 0 };
+            // Nobody reads what cannot be printed.
+            let _unread = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("chat-server: {error:#}");
+            ExitCode::from(if error.is::<ConfigError>() { EX_CONFIG } else { 1 })
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let load = |flags: Flags| Config::load(flags, &|name| std::env::var(name).ok());
+    match cli.command.unwrap_or(Command::Serve).job()? {
+        Job::Config(command) => print(&command.run(|| load(cli.flags))?),
+        Job::Openapi => print(&serde_json::to_string_pretty(&rest::document())?),
+        Job::Ask(request) => {
+            let config = load(cli.flags)?;
+            telemetry::start(&config.log);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let reply = runtime.block_on(ask(&config, request))?;
+            print(&show(&reply))
+        }
+        Job::Serve => {
+            let config = load(cli.flags)?;
+            telemetry::start(&config.log);
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let code = runtime.block_on(serve(config))?;
+            // What still hangs after the time of a stop must not hold the process.
+            runtime.shutdown_background();
+            Ok(code)
+        }
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    let text = text.trim_end_matches('\n');
+    match writeln!(std::io::stdout(), "{text}") {
+        // A closed pipe ends quietly.
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e).context("cannot print"),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let running = start(config).await?;
+    print(&running.greeting())?;
+    tokio::select! {
+        name = lifecycle::signal() => tracing::info!("{name}: draining; once more ends at once"),
+        () = running.failed() => {}
+    }
+    let failure = running.failure();
+    tokio::select! {
+        () = running.stop() => {}
+        name = lifecycle::signal() => {
+            tracing::warn!("{name} again: ending at once");
+            return Ok(ExitCode::from(if name == "SIGTERM" { 143 } else { 130 }));
+        }
+    }
+    match failure {
+        Some(why) => anyhow::bail!(why),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Through the running server, or straight on the database when none runs.
+async fn ask(config: &Config, request: Request) -> anyhow::Result<Reply> {
+    let request = match admin::ask(&config.data_dir, request).await? {
+        Ok(reply) => return Ok(reply),
+        Err(request) => request,
+    };
+    open::data_dir(&config.data_dir)?;
+    let store = open::store(config).await?;
+    // Nobody is connected, so nobody has to be told: the signals are dropped with their end.
+    let (bus, _signals) = LocalBus::new();
+    let services = Services::new(open::parts(config, store, Arc::new(bus))?);
+    let reply = admin::execute(&services, request).await;
+    services.drain().await;
+    services.store.close().await;
+    Ok(reply?)
+}

@@ -1,0 +1,180 @@
+//! The composition root: puts store, services and edges together, starts them in order and stops them in order.
+
+mod command;
+mod open;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chat_common::SystemClock;
+use tokio::net::TcpListener;
+
+pub use command::main;
+
+use crate::cli::admin;
+use crate::cluster::local::LocalBus;
+use crate::cluster::tap::TapBus;
+use crate::config::{Config, Listen};
+use crate::domain::policy::{Policy, Surroundings};
+use crate::gateway;
+use crate::lifecycle::Lifecycle;
+use crate::listen::{self, Caps, TrustedProxies};
+use crate::rest::{self, Rest};
+use crate::service::Services;
+
+/// Sockets are told and cut within this.
+const GATEWAY_TIME: Duration = Duration::from_secs(8);
+/// Requests under way are finished within this, then cut.
+const REQUEST_TIME: Duration = Duration::from_secs(10);
+/// What was cut has ended within this.
+const CUT_TIME: Duration = Duration::from_secs(2);
+/// Writes under way are stored within this.
+const WRITE_TIME: Duration = Duration::from_secs(5);
+/// The store has written everything out within this.
+const CLOSE_TIME: Duration = Duration::from_secs(4);
+
+/// A server that runs.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its keys, its database, its admin socket.
+    pub data_dir: PathBuf,
+    /// Who may come in, and why.
+    pub policy: Policy,
+    /// The use cases, for tests and tools within the process.
+    pub services: Arc<Services>,
+    life: Lifecycle,
+    gateway: gateway::GatewayHandle,
+}
+
+/// Starts everything; when it returns, the server answers.
+pub async fn start(config: Config) -> anyhow::Result<Running> {
+    let life = Lifecycle::default();
+    // First of all the address: a second server on the same machine is told about the port, not about the database.
+    let listener = bind(&config.listen).await?;
+    let address = listener.local_addr()?;
+    open::data_dir(&config.data_dir)?;
+    let store = open::store(&config).await?;
+    let (local, signals) = LocalBus::new();
+    let (bus, tap) = TapBus::new(Arc::new(local));
+    let services = Services::start(open::parts(&config, store, Arc::new(bus))?);
+    let policy = policy(&config, address);
+
+    let options = gateway_options(&config);
+    let (layer, gateway) = gateway::start(services.clone(), signals, options);
+    let rest = Rest::new(rest::Parts {
+        services: services.clone(),
+        policy,
+        allow_origin: config.allow_origin.iter().map(|o| o.as_str().to_owned()).collect(),
+        tap,
+        drain: life.drain.clone(),
+    });
+    let service = tower::Layer::layer(&layer, rest::router(rest));
+    let options = listen::Options {
+        trusted: TrustedProxies::new(config.trusted_proxy.clone()),
+        caps: Caps::new(config.limits.connections_per_address),
+        drain: life.drain.clone(),
+        cut: life.end.clone(),
+        tracker: life.tracker.clone(),
+    };
+    life.worker("listener", async move {
+        listen::serve(listener, service, options).await;
+        Ok(())
+    });
+    match admin::bind(&config.data_dir) {
+        Ok(bound) => life.worker("admin socket", admin::serve(bound, services.clone(), life.drain.clone())),
+        // The chat works without it; `chat-server user …` then needs the server stopped.
+        Err(error) => tracing::warn!(%error, folder = %config.data_dir.display(), "no admin socket in the data folder"),
+    }
+    Ok(Running { address, data_dir: config.data_dir, policy, services, life, gateway })
+}
+
+async fn bind(listen: &Listen) -> anyhow::Result<TcpListener> {
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((listen.host.as_str(), listen.port))
+        .await
+        .with_context(|| format!("cannot find the host of --listen {listen}"))?
+        .collect();
+    let address = addresses.first().with_context(|| format!("the host of --listen {listen} has no address"))?;
+    listen::bind(*address).map_err(|error| {
+        let next = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there; stop it, or take another port with --listen HOST:PORT (port 0: any)"
+            }
+            std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; take a higher one with --listen",
+            _ => "this machine has no such address; name one of its own with --listen",
+        };
+        anyhow::anyhow!("cannot listen on {listen}: {error}: {next}")
+    })
+}
+
+fn policy(config: &Config, address: SocketAddr) -> Policy {
+    let around = Surroundings {
+        loopback: address.ip().is_loopback(),
+        proxy: !config.trusted_proxy.is_empty(),
+        // None of them exists in a server on one machine.
+        tls: false,
+        bus: false,
+        relay: false,
+    };
+    Policy { guests: config.guests, registration: config.registration, around }
+}
+
+impl Running {
+    /// The first lines on standard output; the first one is what supervisors and tests look for.
+    pub fn greeting(&self) -> String {
+        format!(
+            "chat-server {} ready on http://{}\ndata folder: {}\naccess: {}\n\
+             the first admin: chat-server user add NAME --admin{}",
+            env!("CARGO_PKG_VERSION"),
+            self.address,
+            self.data_dir.display(),
+            self.policy.describe(),
+            data_dir_hint(&self.data_dir),
+        )
+    }
+
+    /// Why the process had to stop, if it had to.
+    pub fn failure(&self) -> Option<String> {
+        self.life.failure()
+    }
+
+    /// Waits until a worker has died.
+    pub async fn failed(&self) {
+        self.life.drain.cancelled().await;
+    }
+
+    /// Stops in order: nothing new; sockets are told to come back later and cut; requests are finished; writes are
+    /// stored; the store is closed. Each step has its time, 30 s all in all.
+    pub async fn stop(self) {
+        self.life.drain.cancel();
+        if tokio::time::timeout(GATEWAY_TIME, self.gateway.drain()).await.is_err() {
+            tracing::warn!("not every socket could be told");
+        }
+        if !self.life.wait(REQUEST_TIME).await {
+            tracing::warn!("requests under way are cut");
+        }
+        self.life.end.cancel();
+        if !self.life.wait(CUT_TIME).await {
+            tracing::warn!("some tasks have not ended");
+        }
+        if tokio::time::timeout(WRITE_TIME, self.services.drain()).await.is_err() {
+            tracing::warn!("some writes have not ended; their senders were not told that they are stored");
+        }
+        if tokio::time::timeout(CLOSE_TIME, self.services.store.close()).await.is_err() {
+            tracing::warn!("the store did not close in time; it recovers at the next start");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// The command for the first admin must find the same data folder.
+fn data_dir_hint(data_dir: &std::path::Path) -> String {
+    let usual = Config::load(crate::config::Flags::default(), &|k| std::env::var(k).ok()).map(|c| c.data_dir);
+    match usual {
+        Ok(usual) if usual == data_dir => String::new(),
+        _ => format!(" --data-dir {}", data_dir.display()),
+    }
+}

@@ -1,0 +1,60 @@
+//! Opens what the services stand on: the data folder, the key file, the store.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use chat_common::SystemClock;
+use chat_common::event::server::ServerInfo;
+
+use crate::cluster::Bus;
+use crate::config::{Config, Database, Durability};
+use crate::service::accounts::Auth;
+use crate::service::Parts;
+use crate::storage::Store;
+use crate::storage::sqlite::{SqliteOptions, SqliteStore};
+
+/// The key that signs tokens, beside the database and never in a backup of it.
+const KEY_FILE: &str = "secret.key";
+
+/// Makes the folder (for its owner alone) if it is not there, and sees that it can be written.
+pub fn data_dir(path: &Path) -> anyhow::Result<()> {
+    let advice = || {
+        format!(
+            "the data folder {} cannot be written; make it writable for this user, or name another with --data-dir",
+            path.display()
+        )
+    };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(advice)?;
+    let probe = path.join(".write-test");
+    std::fs::write(&probe, b"").with_context(advice)?;
+    std::fs::remove_file(&probe).with_context(advice)
+}
+
+/// Opens the database.
+pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let path = match &config.database {
+        Database::Sqlite(path) => path.clone(),
+        Database::Postgres(_) => bail!("PostgreSQL is not built yet; take --database sqlite:PATH"),
+    };
+    let options = SqliteOptions { path, full: config.durability == Durability::Full };
+    let store = SqliteStore::open(options, Arc::new(SystemClock)).await?;
+    Ok(Arc::new(store))
+}
+
+/// What the services are made of.
+pub fn parts(config: &Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> anyhow::Result<Parts> {
+    Ok(Parts {
+        store,
+        bus,
+        clock: Arc::new(SystemClock),
+        limits: config.limits.clone(),
+        server: ServerInfo {
+            name: config.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node: "main".to_owned(),
+        },
+        auth: Auth::load_or_create(&config.data_dir.join(KEY_FILE))?,
+    })
+}

@@ -1,0 +1,161 @@
+//! From the wire between nodes to the sockets: reads the bus, keeps the rooms' order, fills their holes from the store.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chat_common::event::Entry;
+use chat_common::event::server::Hint;
+use chat_common::{RoomName, Seq};
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use crate::cluster::Signal;
+use crate::cluster::sequencer::HOLD;
+use crate::storage::RoomId;
+
+use super::Gateway;
+
+/// How often the store is asked for the heads of the rooms that are followed here.
+const HEADS: Duration = Duration::from_secs(15);
+/// Rooms asked for at once.
+const HEADS_AT_ONCE: usize = 200;
+/// Entries read of a hole at once.
+const PAGE: u32 = 200;
+/// Reads under way at once; further holes wait for the next tick.
+const READS: usize = 16;
+
+/// An answer of the store.
+enum Read {
+    Hole(RoomId, Option<Vec<Arc<Entry>>>),
+    Heads(Vec<(RoomId, RoomName, Seq)>),
+}
+
+/// Runs until the bus has ended or the gateway stops.
+pub(super) async fn run(gateway: Arc<Gateway>, mut signals: mpsc::Receiver<Signal>) {
+    let (done, mut reads) = mpsc::channel(READS + 1);
+    let mut state = Fanout { gateway, holes: HashSet::new(), reading: 0, done };
+    let mut tick = tokio::time::interval(HOLD / 2);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heads = tokio::time::interval_at(tokio::time::Instant::now() + HEADS, HEADS);
+    heads.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let stop = state.gateway.stop.clone();
+    loop {
+        tokio::select! {
+            signal = signals.recv() => match signal {
+                Some(signal) => state.signal(signal),
+                None => return,
+            },
+            Some(read) = reads.recv() => state.read(read),
+            _ = tick.tick(), if !state.holes.is_empty() => state.look(),
+            _ = heads.tick() => state.ask_heads(),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+struct Fanout {
+    gateway: Arc<Gateway>,
+    holes: HashSet<RoomId>,
+    reading: usize,
+    done: mpsc::Sender<Read>,
+}
+
+impl Fanout {
+    fn signal(&mut self, signal: Signal) {
+        let gateway = &self.gateway;
+        let hub = &gateway.hub;
+        match signal {
+            Signal::Entry { room, entry } => {
+                let (overflown, hole) = hub.offer(room, entry, Instant::now());
+                if hole {
+                    self.holes.insert(room);
+                }
+                gateway.cut(overflown);
+            }
+            Signal::Room { room, hint, except } => {
+                if let Hint::MemberJoined { user, .. } = &hint {
+                    hub.joined(room, user.id);
+                }
+                gateway.cut(hub.hint_room(room, &hint, except));
+            }
+            Signal::User { user, hint, except } => gateway.cut(hub.hint_user(user, &hint, except)),
+            Signal::Left { room, user } => {
+                hub.leave(room, user);
+            }
+            Signal::Deleted { room, .. } => gateway.cut(hub.close_room(room)),
+            Signal::Authority => gateway.authority.notify_one(),
+        }
+    }
+
+    fn read(&mut self, read: Read) {
+        self.reading = self.reading.saturating_sub(1);
+        let now = Instant::now();
+        match read {
+            Read::Hole(room, entries) => {
+                let (overflown, hole) = self.gateway.hub.filled(room, entries, now);
+                self.note(room, hole);
+                self.gateway.cut(overflown);
+            }
+            Read::Heads(heads) => {
+                for (room, _, head) in heads {
+                    let (overflown, hole) = self.gateway.hub.saw_head(room, head, now);
+                    if hole {
+                        self.holes.insert(room);
+                    }
+                    self.gateway.cut(overflown);
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, room: RoomId, hole: bool) {
+        if hole {
+            self.holes.insert(room);
+        } else {
+            self.holes.remove(&room);
+        }
+    }
+
+    /// Reads the holes that did not close by themselves.
+    fn look(&mut self) {
+        let now = Instant::now();
+        for room in self.holes.iter().copied().collect::<Vec<_>>() {
+            if self.reading >= READS {
+                return;
+            }
+            let (due, hole) = self.gateway.hub.due(room, now);
+            self.note(room, hole);
+            if let Some(after) = due {
+                self.reading += 1;
+                let (gateway, done) = (Arc::clone(&self.gateway), self.done.clone());
+                self.gateway.tasks.spawn(async move {
+                    let page = gateway.services.store.entries(room, after, PAGE).await;
+                    let page = page.map_err(|error| tracing::warn!(%error, "a room's hole could not be read"));
+                    let entries = page.ok().map(|page| page.into_iter().map(Arc::new).collect());
+                    // Closed only when the fan-out has ended.
+                    let _ended = done.send(Read::Hole(room, entries)).await;
+                });
+            }
+        }
+    }
+
+    fn ask_heads(&mut self) {
+        let rooms = self.gateway.hub.rooms();
+        if rooms.is_empty() || self.reading >= READS {
+            return;
+        }
+        self.reading += 1;
+        let (gateway, done) = (Arc::clone(&self.gateway), self.done.clone());
+        self.gateway.tasks.spawn(async move {
+            let mut heads = Vec::with_capacity(rooms.len());
+            for some in rooms.chunks(HEADS_AT_ONCE) {
+                match gateway.services.store.heads(some).await {
+                    Ok(mut more) => heads.append(&mut more),
+                    Err(error) => tracing::warn!(%error, "the rooms' heads could not be read"),
+                }
+            }
+            let _ended = done.send(Read::Heads(heads)).await;
+        });
+    }
+}

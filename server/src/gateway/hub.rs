@@ -1,0 +1,381 @@
+//! Who is connected here and who follows which room: the one place that tells entries and hints to sockets.
+//!
+//! Everything of a room happens under one lock, so a subscription that a kick has ended gets nothing after the kick's
+//! entry. What overflows is handed back: the caller cuts it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use chat_common::event::server::Hint;
+use chat_common::event::{Entry, EntryBody};
+use chat_common::model::RoomKind;
+use chat_common::{RoomName, Seq, UserId};
+use socketioxide::socket::Sid;
+
+use crate::cluster::ConnId;
+use crate::cluster::sequencer::Sequencer;
+use crate::storage::RoomId;
+
+use super::call::raw;
+use super::conn::Conn;
+use super::outbox::{Out, Pushed};
+
+/// Connections whose outbox is full; each has to be ended.
+pub(super) type Overflown = Vec<Arc<Conn>>;
+
+#[derive(Debug)]
+struct Sub {
+    conn: Arc<Conn>,
+    /// Told entries and hints; not yet while its right is being checked.
+    active: bool,
+    /// Keeps following when the room goes private.
+    member: bool,
+}
+
+#[derive(Debug)]
+struct Room {
+    name: RoomName,
+    sequencer: Sequencer,
+    subs: HashMap<ConnId, Sub>,
+    /// An entry was told since the last head check.
+    stirred: bool,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    conns: HashMap<ConnId, (Arc<Conn>, HashSet<RoomId>)>,
+    users: HashMap<UserId, Vec<Arc<Conn>>>,
+    rooms: HashMap<RoomId, Room>,
+}
+
+/// Why a connection is not taken in or a room not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The user has as many connections as it may, or the connection follows as many rooms as it may.
+    TooMany,
+    /// The connection has ended.
+    Ended,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Hub {
+    // A std mutex is enough: pushes do not wait, and a broadcast to 10,000 takes some milliseconds.
+    inner: Mutex<Inner>,
+}
+
+impl Hub {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a connection in.
+    pub(super) fn add(&self, conn: &Arc<Conn>, per_user: usize) -> Result<(), Refused> {
+        let mut inner = self.inner();
+        let of_user = inner.users.entry(conn.user).or_default();
+        if of_user.len() >= per_user {
+            return Err(Refused::TooMany);
+        }
+        of_user.push(Arc::clone(conn));
+        inner.conns.insert(conn.id, (Arc::clone(conn), HashSet::new()));
+        Ok(())
+    }
+
+    /// Forgets a connection; false: it was not known.
+    pub(super) fn remove(&self, conn: &Conn) -> bool {
+        let mut inner = self.inner();
+        let Some((_, rooms)) = inner.conns.remove(&conn.id) else { return false };
+        for room in rooms {
+            inner.drop_sub(room, conn.id);
+        }
+        if let Some(of_user) = inner.users.get_mut(&conn.user) {
+            of_user.retain(|c| c.id != conn.id);
+            if of_user.is_empty() {
+                inner.users.remove(&conn.user);
+            }
+        }
+        true
+    }
+
+    /// All connections.
+    pub(super) fn all(&self) -> Vec<Arc<Conn>> {
+        self.inner().conns.values().map(|(conn, _)| Arc::clone(conn)).collect()
+    }
+
+    /// How many connections.
+    pub(super) fn len(&self) -> usize {
+        self.inner().conns.len()
+    }
+
+    /// A user's connections.
+    pub(super) fn of_user(&self, user: UserId) -> Vec<Arc<Conn>> {
+        self.inner().users.get(&user).cloned().unwrap_or_default()
+    }
+
+    /// Whether a connection of this Socket.IO session is here.
+    pub(super) fn has_session(&self, sid: Sid) -> bool {
+        self.inner().conns.values().any(|(conn, _)| conn.sid == sid)
+    }
+
+    /// First step of following a room: from now on a kick finds the subscription, but it is told nothing yet.
+    pub(super) fn pend(&self, room: RoomId, name: &RoomName, conn: &Arc<Conn>, max: usize) -> Result<(), Refused> {
+        let mut inner = self.inner();
+        let Some((_, rooms)) = inner.conns.get_mut(&conn.id) else { return Err(Refused::Ended) };
+        if !rooms.contains(&room) && rooms.len() >= max {
+            return Err(Refused::TooMany);
+        }
+        rooms.insert(room);
+        let entry = inner.rooms.entry(room).or_insert_with(|| Room {
+            name: name.clone(),
+            sequencer: Sequencer::default(),
+            subs: HashMap::new(),
+            stirred: false,
+        });
+        entry.subs.entry(conn.id).or_insert_with(|| Sub { conn: Arc::clone(conn), active: false, member: false });
+        Ok(())
+    }
+
+    /// Whether the room's head must be read before [`Hub::activate`].
+    pub(super) fn needs_head(&self, room: RoomId) -> bool {
+        self.inner().rooms.get(&room).is_none_or(|r| !r.sequencer.started())
+    }
+
+    /// Second step: it is told from here on. False: a kick came between.
+    pub(super) fn activate(&self, room: RoomId, conn: &Conn, head: Option<Seq>, member: bool) -> bool {
+        let mut inner = self.inner();
+        let Some(entry) = inner.rooms.get_mut(&room) else { return false };
+        let Some(sub) = entry.subs.get_mut(&conn.id) else { return false };
+        if let Some(head) = head {
+            entry.sequencer.start(head);
+        }
+        if !entry.sequencer.started() {
+            return false;
+        }
+        sub.active = true;
+        sub.member |= member;
+        true
+    }
+
+    /// Whether the connection still follows the room; notes whether it is a member.
+    pub(super) fn settle(&self, room: RoomId, conn: &Conn, member: bool) -> bool {
+        let mut inner = self.inner();
+        let Some(sub) = inner.rooms.get_mut(&room).and_then(|r| r.subs.get_mut(&conn.id)) else { return false };
+        sub.member = member;
+        sub.active
+    }
+
+    /// Stops following.
+    pub(super) fn unsubscribe(&self, room: RoomId, conn: ConnId) {
+        let mut inner = self.inner();
+        if let Some((_, rooms)) = inner.conns.get_mut(&conn) {
+            rooms.remove(&room);
+        }
+        inner.drop_sub(room, conn);
+    }
+
+    /// The room of this name that a connection follows.
+    pub(super) fn followed(&self, conn: ConnId, name: &RoomName) -> Option<RoomId> {
+        let inner = self.inner();
+        let (_, rooms) = inner.conns.get(&conn)?;
+        rooms.iter().find(|id| inner.rooms.get(id).is_some_and(|r| r.name == *name)).copied()
+    }
+
+    /// Ends a user's subscriptions of a room; gives the connections that had one, and the room's name.
+    pub(super) fn leave(&self, room: RoomId, user: UserId) -> Option<(RoomName, Vec<Arc<Conn>>)> {
+        let mut inner = self.inner();
+        let name = inner.rooms.get(&room)?.name.clone();
+        let gone = inner.drop_subs(room, |sub| sub.conn.user == user);
+        (!gone.is_empty()).then_some((name, gone))
+    }
+
+    /// Whether somebody of `user` follows the room; its name.
+    pub(super) fn follows(&self, room: RoomId, user: UserId) -> Option<RoomName> {
+        let inner = self.inner();
+        let entry = inner.rooms.get(&room)?;
+        entry.subs.values().any(|sub| sub.conn.user == user).then(|| entry.name.clone())
+    }
+
+    /// Ends the subscriptions of those who are no members; tells them.
+    pub(super) fn close_to_strangers(&self, room: RoomId) -> Overflown {
+        let mut inner = self.inner();
+        inner.close_to_strangers(room)
+    }
+
+    /// Ends all subscriptions of a room that is no more; tells them.
+    pub(super) fn close_room(&self, room: RoomId) -> Overflown {
+        let mut inner = self.inner();
+        let Some(name) = inner.rooms.get(&room).map(|r| r.name.clone()) else { return Vec::new() };
+        let gone = inner.drop_subs(room, |_| true);
+        tell_gone(&name, gone)
+    }
+
+    /// Notes that a user is a member now.
+    pub(super) fn joined(&self, room: RoomId, user: UserId) {
+        if let Some(entry) = self.inner().rooms.get_mut(&room) {
+            entry.subs.values_mut().filter(|sub| sub.conn.user == user).for_each(|sub| sub.member = true);
+        }
+    }
+
+    /// An entry came over the wire.
+    pub(super) fn offer(&self, room: RoomId, entry: Arc<Entry>, now: Instant) -> (Overflown, bool) {
+        let mut inner = self.inner();
+        let Some(found) = inner.rooms.get_mut(&room) else { return (Vec::new(), false) };
+        if !found.sequencer.started() {
+            // Only pending subscriptions: a kick must find them all the same.
+            return (inner.apply(room, &entry), false);
+        }
+        let told = found.sequencer.offer(entry, now);
+        let hole = found.sequencer.has_hole();
+        (inner.tell(room, &told), hole)
+    }
+
+    /// What the store has of a room's hole; `None`: it could not be read.
+    pub(super) fn filled(&self, room: RoomId, entries: Option<Vec<Arc<Entry>>>, now: Instant) -> (Overflown, bool) {
+        let mut inner = self.inner();
+        let Some(found) = inner.rooms.get_mut(&room) else { return (Vec::new(), false) };
+        let told = match entries {
+            Some(entries) => found.sequencer.filled(entries, now),
+            None => {
+                found.sequencer.failed(now);
+                Vec::new()
+            }
+        };
+        let hole = found.sequencer.has_hole();
+        (inner.tell(room, &told), hole)
+    }
+
+    /// The position to read after, if the room's hole is old enough; the other: whether there still is one.
+    pub(super) fn due(&self, room: RoomId, now: Instant) -> (Option<Seq>, bool) {
+        let mut inner = self.inner();
+        let Some(found) = inner.rooms.get_mut(&room) else { return (None, false) };
+        (found.sequencer.due(now), found.sequencer.has_hole())
+    }
+
+    /// Rooms that somebody follows.
+    pub(super) fn rooms(&self) -> Vec<RoomId> {
+        self.inner().rooms.keys().copied().collect()
+    }
+
+    /// The store's head of a room: told where the room was active or something was lost. True: there is a hole.
+    pub(super) fn saw_head(&self, room: RoomId, head: Seq, now: Instant) -> (Overflown, bool) {
+        let mut inner = self.inner();
+        let Some(found) = inner.rooms.get_mut(&room) else { return (Vec::new(), false) };
+        found.sequencer.saw_head(head, now);
+        let hole = found.sequencer.has_hole();
+        if !std::mem::take(&mut found.stirred) && !hole {
+            return (Vec::new(), false);
+        }
+        let hint = Hint::RoomHead { room: found.name.clone(), head };
+        (inner.tell_hint(room, &hint, None), hole)
+    }
+
+    /// A hint for a room's subscribers but `except`.
+    pub(super) fn hint_room(&self, room: RoomId, hint: &Hint, except: Option<UserId>) -> Overflown {
+        self.inner().tell_hint(room, hint, except)
+    }
+
+    /// A hint for a user's connections but `except`.
+    pub(super) fn hint_user(&self, user: UserId, hint: &Hint, except: Option<ConnId>) -> Overflown {
+        let data = raw(hint);
+        let conns = self.of_user(user);
+        let told = conns.into_iter().filter(|c| Some(c.id) != except && may_know(c, hint));
+        told.filter(|c| c.outbox.push(Out::Event(hint.name(), Arc::clone(&data))) == Pushed::Full).collect()
+    }
+}
+
+impl Inner {
+    fn drop_sub(&mut self, room: RoomId, conn: ConnId) {
+        if let Some(entry) = self.rooms.get_mut(&room) {
+            entry.subs.remove(&conn);
+            if entry.subs.is_empty() {
+                self.rooms.remove(&room);
+            }
+        }
+    }
+
+    fn drop_subs(&mut self, room: RoomId, which: impl Fn(&Sub) -> bool) -> Vec<Arc<Conn>> {
+        let Some(entry) = self.rooms.get_mut(&room) else { return Vec::new() };
+        let mut gone = Vec::new();
+        entry.subs.retain(|_, sub| {
+            let goes = which(sub);
+            if goes {
+                gone.push(Arc::clone(&sub.conn));
+            }
+            !goes
+        });
+        if entry.subs.is_empty() {
+            self.rooms.remove(&room);
+        }
+        for conn in &gone {
+            if let Some((_, rooms)) = self.conns.get_mut(&conn.id) {
+                rooms.remove(&room);
+            }
+        }
+        gone
+    }
+
+    fn close_to_strangers(&mut self, room: RoomId) -> Overflown {
+        let Some(name) = self.rooms.get(&room).map(|r| r.name.clone()) else { return Vec::new() };
+        let gone = self.drop_subs(room, |sub| !sub.member);
+        tell_gone(&name, gone)
+    }
+
+    /// Tells entries in order; each is encoded once. What an entry ends, ends before the next one.
+    fn tell(&mut self, room: RoomId, entries: &[Arc<Entry>]) -> Overflown {
+        let mut overflown = Vec::new();
+        for entry in entries {
+            let Some(found) = self.rooms.get_mut(&room) else { break };
+            found.stirred = true;
+            let data = raw(&**entry);
+            let name = entry.body.name();
+            for sub in found.subs.values().filter(|sub| sub.active) {
+                if sub.conn.outbox.push(Out::Event(name, Arc::clone(&data))) == Pushed::Full {
+                    overflown.push(Arc::clone(&sub.conn));
+                }
+            }
+            overflown.append(&mut self.apply(room, entry));
+        }
+        overflown
+    }
+
+    /// Ends the subscriptions that an entry ends.
+    fn apply(&mut self, room: RoomId, entry: &Entry) -> Overflown {
+        match &entry.body {
+            EntryBody::MemberRemoved { user, .. } => {
+                self.drop_subs(room, |sub| sub.conn.user == user.id);
+                Vec::new()
+            }
+            EntryBody::RoomUpdated { kind: Some(RoomKind::Private), .. } => self.close_to_strangers(room),
+            _ => Vec::new(),
+        }
+    }
+
+    fn tell_hint(&mut self, room: RoomId, hint: &Hint, except: Option<UserId>) -> Overflown {
+        let Some(found) = self.rooms.get(&room) else { return Vec::new() };
+        let data = raw(hint);
+        let mut overflown = Vec::new();
+        for sub in found.subs.values().filter(|sub| sub.active && Some(sub.conn.user) != except) {
+            if sub.conn.outbox.push_hint(Out::Event(hint.name(), Arc::clone(&data))) == Pushed::Full {
+                overflown.push(Arc::clone(&sub.conn));
+            }
+        }
+        overflown
+    }
+}
+
+fn tell_gone(name: &RoomName, conns: Vec<Arc<Conn>>) -> Overflown {
+    let hint = Hint::RoomGone { room: name.clone() };
+    let data = raw(&hint);
+    conns.into_iter().filter(|c| c.outbox.push(Out::Event(hint.name(), Arc::clone(&data))) == Pushed::Full).collect()
+}
+
+/// Whether a connection's token lets it know of the hint's room.
+fn may_know(conn: &Conn, hint: &Hint) -> bool {
+    let caller = conn.caller();
+    match hint {
+        Hint::ReadChanged { room, .. } | Hint::RoomGone { room } | Hint::RoomHead { room, .. } => caller.covers(room),
+        Hint::RoomAdded { room } => caller.covers(&room.room),
+        _ => true,
+    }
+}

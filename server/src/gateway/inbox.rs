@@ -1,0 +1,175 @@
+//! Requests of one connection, from the packet to the reply: in the order they came, one at a time, `ping` first.
+//!
+//! The library calls handlers of one socket concurrently; this handler runs in its reading task and only queues. The
+//! queue is bounded in requests and bytes; what finds it full is answered `rate_limited`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use chat_common::event::session::{Ping, PingReply};
+use chat_common::event::{Request, message};
+use chat_common::{ErrorBody, ErrorCode};
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::handler::{MessageHandler, Value};
+use socketioxide::socket::Socket;
+use tokio::sync::mpsc;
+
+use super::call::{Call, Channels, Payload, decode, encode, parse, refuse};
+use super::conn::Conn;
+use super::outbox::{Ending, Pushed};
+use super::{Cx, Gateway, Route};
+
+/// Requests waiting on one connection.
+const QUEUE: usize = 128;
+/// Bytes of them.
+const QUEUE_BYTES: usize = 512 * 1024;
+/// A request is answered within 8 s; what takes longer goes on unseen and is answered `unavailable`.
+const ANSWER: Duration = Duration::from_millis(7_500);
+/// When to come back after finding the queue full.
+const COME_BACK: Duration = Duration::from_secs(1);
+
+/// A request with the function that serves it.
+pub(super) struct Queued {
+    route: Route,
+    call: Call,
+}
+
+/// The one handler of a socket, for every event.
+pub(super) struct Inbox {
+    gateway: Arc<Gateway>,
+    conn: Arc<Conn>,
+    queue: mpsc::Sender<Queued>,
+}
+
+/// Tells this handler from the library's closures.
+pub(super) struct InOrder;
+
+impl MessageHandler<LocalAdapter, InOrder> for Inbox {
+    fn call(&self, _socket: Arc<Socket>, packet: Value, ack: Option<i64>) {
+        let Value::Str(text, attachments) = packet else { return };
+        let binary = attachments.is_some_and(|a| !a.is_empty());
+        if let Some((channels, answer)) = self.receive(text.as_str(), binary, ack)
+            && self.conn.reply(&channels, answer) == Pushed::Full
+        {
+            self.gateway.end(&self.conn, Ending::TooSlow);
+        }
+    }
+}
+
+impl Inbox {
+    pub(super) fn new(gateway: Arc<Gateway>, conn: Arc<Conn>) -> (Self, mpsc::Receiver<Queued>) {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        (Self { gateway, conn, queue }, requests)
+    }
+
+    /// Queues a request, or gives its answer at once.
+    fn receive(&self, text: &str, binary: bool, ack: Option<i64>) -> Option<(Channels, Payload)> {
+        if self.conn.ended.is_cancelled() {
+            return None;
+        }
+        let parsed = parse(text, ack);
+        let mut channels = parsed.channels;
+        let now = |error| move |channels: Channels| Some((channels.clone(), refuse(&channels, error)));
+        let limits = &self.gateway.services.limits;
+        if parsed.event != message::Send::NAME
+            && let Err(wait) = self.conn.take_request()
+        {
+            return now(too_often("too many requests on this connection", wait))(channels);
+        }
+        let Some(route) = self.gateway.routes.get(parsed.event).copied() else {
+            channels.event |= channels.ack.is_none();
+            let error = ErrorBody::new(ErrorCode::Unsupported, "this server does not know this request");
+            return now(error)(channels);
+        };
+        if text.len() > limits.payload_bytes {
+            let message = format!("a request has at most {} bytes", limits.payload_bytes);
+            return now(ErrorBody::new(ErrorCode::TooLarge, message))(channels);
+        }
+        if binary {
+            return now(ErrorBody::invalid("payload", "binary attachments are not taken; send JSON"))(channels);
+        }
+        let payload = match parsed.payload {
+            Ok(payload) => payload,
+            Err(error) => return now(error)(channels),
+        };
+        if parsed.event == Ping::NAME {
+            let answer = decode::<Ping>(payload).map(|_| PingReply { at: self.gateway.services.clock.now() });
+            let answer = encode(&channels, answer);
+            return Some((channels, answer));
+        }
+        if self.gateway.is_draining() {
+            return now(ErrorBody::new(ErrorCode::Unavailable, "the server is stopping; connect again"))(channels);
+        }
+        self.enqueue(route, Call { payload: payload.into(), channels, at: Instant::now() })
+    }
+
+    fn enqueue(&self, route: Route, call: Call) -> Option<(Channels, Payload)> {
+        let size = call.payload.len();
+        let held = self.conn.request_bytes.load(Ordering::Relaxed);
+        let full = || too_often("too many requests wait on this connection", COME_BACK);
+        if held + size > QUEUE_BYTES {
+            return Some((call.channels.clone(), refuse(&call.channels, full())));
+        }
+        self.conn.requests.fetch_add(1, Ordering::Relaxed);
+        self.conn.request_bytes.fetch_add(size, Ordering::Relaxed);
+        let Err(refused) = self.queue.try_send(Queued { route, call }) else { return None };
+        self.conn.requests.fetch_sub(1, Ordering::Relaxed);
+        self.conn.request_bytes.fetch_sub(size, Ordering::Relaxed);
+        match refused {
+            mpsc::error::TrySendError::Full(back) => {
+                Some((back.call.channels.clone(), refuse(&back.call.channels, full())))
+            }
+            mpsc::error::TrySendError::Closed(_) => None,
+        }
+    }
+}
+
+fn too_often(what: &str, wait: Duration) -> ErrorBody {
+    let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+    ErrorBody { retry_after_ms: Some(ms), ..ErrorBody::new(ErrorCode::RateLimited, format!("{what}; slow down")) }
+}
+
+/// Handles a connection's requests one after the other until it ends. The one under way is finished all the same.
+pub(super) async fn serve(gateway: Arc<Gateway>, conn: Arc<Conn>, mut requests: mpsc::Receiver<Queued>) {
+    loop {
+        let queued = tokio::select! {
+            biased;
+            () = conn.ended.cancelled() => return,
+            queued = requests.recv() => queued,
+        };
+        let Some(Queued { route, call }) = queued else { return };
+        let size = call.payload.len();
+        handle(&gateway, &conn, route, call).await;
+        conn.requests.fetch_sub(1, Ordering::Relaxed);
+        conn.request_bytes.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
+async fn handle(gateway: &Arc<Gateway>, conn: &Arc<Conn>, route: Route, call: Call) {
+    let until = tokio::time::Instant::from_std(call.at + ANSWER);
+    let channels = call.channels.clone();
+    let late = || refuse(&channels, ErrorBody::new(ErrorCode::Unavailable, "it takes too long; try again"));
+    let answer = if tokio::time::timeout_at(until, conn.outbox.has_room()).await.is_err() {
+        late()
+    } else {
+        let cx = Cx { gateway: Arc::clone(gateway), conn: Arc::clone(conn), caller: conn.caller() };
+        let mut work = route(cx, call);
+        match tokio::time::timeout_at(until, &mut work).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                // It may have committed already; what follows a commit must not be dropped half way.
+                gateway.tasks.spawn(work);
+                late()
+            }
+        }
+    };
+    if conn.reply(&channels, answer) == Pushed::Full {
+        gateway.end(conn, Ending::TooSlow);
+    }
+}
+
+/// `ping`, where it did not overtake.
+pub(super) async fn ping(cx: &Cx, _: Ping) -> crate::service::Result<PingReply> {
+    Ok(PingReply { at: cx.services().clock.now() })
+}
