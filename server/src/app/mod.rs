@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use chat_common::SystemClock;
 use tokio::net::TcpListener;
 
 pub use command::main;
@@ -63,8 +62,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let services = Services::start(open::parts(&config, store, Arc::new(bus))?);
     let policy = policy(&config, address);
 
-    let options = gateway_options(&config);
-    let (layer, gateway) = gateway::start(services.clone(), signals, options);
+    let (layer, gateway) = gateway::start(services.clone(), signals, gateway_options(&config));
+    let watched = gateway.clone();
+    life.worker("gateway", async move { watched.ended().await });
     let rest = Rest::new(rest::Parts {
         services: services.clone(),
         policy,
@@ -92,6 +92,16 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     Ok(Running { address, data_dir: config.data_dir, policy, services, life, gateway })
 }
 
+fn gateway_options(config: &Config) -> gateway::Options {
+    gateway::Options {
+        polling: config.transports.polling,
+        websocket: config.transports.websocket,
+        tls: false,
+        allow_origin: config.allow_origin.iter().map(|o| o.as_str().to_owned()).collect(),
+        relay: false,
+    }
+}
+
 async fn bind(listen: &Listen) -> anyhow::Result<TcpListener> {
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host((listen.host.as_str(), listen.port))
         .await
@@ -103,7 +113,9 @@ async fn bind(listen: &Listen) -> anyhow::Result<TcpListener> {
             std::io::ErrorKind::AddrInUse => {
                 "another program listens there; stop it, or take another port with --listen HOST:PORT (port 0: any)"
             }
-            std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; take a higher one with --listen",
+            std::io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need a privilege; take a higher one with --listen"
+            }
             _ => "this machine has no such address; name one of its own with --listen",
         };
         anyhow::anyhow!("cannot listen on {listen}: {error}: {next}")
@@ -150,9 +162,7 @@ impl Running {
     /// stored; the store is closed. Each step has its time, 30 s all in all.
     pub async fn stop(self) {
         self.life.drain.cancel();
-        if tokio::time::timeout(GATEWAY_TIME, self.gateway.drain()).await.is_err() {
-            tracing::warn!("not every socket could be told");
-        }
+        self.gateway.drain(GATEWAY_TIME).await;
         if !self.life.wait(REQUEST_TIME).await {
             tracing::warn!("requests under way are cut");
         }

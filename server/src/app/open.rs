@@ -10,10 +10,9 @@ use chat_common::event::server::ServerInfo;
 
 use crate::cluster::Bus;
 use crate::config::{Config, Database, Durability};
-use crate::service::accounts::Auth;
 use crate::service::Parts;
+use crate::service::accounts::Auth;
 use crate::storage::Store;
-use crate::storage::sqlite::{SqliteOptions, SqliteStore};
 
 /// The key that signs tokens, beside the database and never in a backup of it.
 const KEY_FILE: &str = "secret.key";
@@ -38,9 +37,8 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         Database::Sqlite(path) => path.clone(),
         Database::Postgres(_) => bail!("PostgreSQL is not built yet; take --database sqlite:PATH"),
     };
-    let options = SqliteOptions { path, full: config.durability == Durability::Full };
-    let store = SqliteStore::open(options, Arc::new(SystemClock)).await?;
-    Ok(Arc::new(store))
+    let _ = (path, config.durability == Durability::Full);
+    bail!("the store is not built yet")
 }
 
 /// What the services are made of.

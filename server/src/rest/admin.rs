@@ -2,14 +2,16 @@
 
 use axum::Json as Out;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use chat_common::Cursor;
-use chat_common::rest::{Audit, CreateInvite, NewInvite, Users};
+use chat_common::event::server::ServerRole;
+use chat_common::rest::{Audit, CreateInvite, Invites, NewInvite, PutBan, Users};
 use http::StatusCode;
 use serde::Deserialize;
 
 use super::Rest;
 use super::error::Result;
-use super::extract::{Authed, MaybeJson, Params};
+use super::extract::{At, Authed, Json, MaybeJson, Params, done};
 use crate::service::admin;
 
 /// Which users.
@@ -24,6 +26,23 @@ pub struct UserParams {
     limit: Option<u32>,
 }
 
+/// Which page.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// `next` of the page before.
+    after: Option<Cursor>,
+    /// At most so many.
+    limit: Option<u32>,
+}
+
+/// What a user may do on the whole server.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct PutUser {
+    /// `user` or `admin`.
+    role: ServerRole,
+}
+
 /// The users, by name.
 #[utoipa::path(get, path = "/admin/users", tag = "admin", params(UserParams), responses((status = 200, body = Users)))]
 pub async fn users(
@@ -32,6 +51,55 @@ pub async fn users(
     Params(p): Params<UserParams>,
 ) -> Result<Out<Users>> {
     Ok(Out(admin::users(&rest.services, &caller, p.query, p.after, p.limit).await?))
+}
+
+/// Makes an account an admin, or takes it back.
+#[utoipa::path(put, path = "/admin/users/{name}", tag = "admin", request_body = PutUser,
+    responses((status = 204, description = "Done")))]
+pub async fn put_user(
+    State(rest): State<Rest>,
+    Authed(caller): Authed,
+    at: At,
+    Json(body): Json<PutUser>,
+) -> Result<impl IntoResponse> {
+    admin::set_role(&rest.services, &caller, &at.user()?, body.role).await?;
+    Ok(done())
+}
+
+/// Who is kept out of the whole server, by name.
+#[utoipa::path(get, path = "/admin/bans", tag = "admin", params(PageParams), responses((status = 200, body = Users)))]
+pub async fn bans(
+    State(rest): State<Rest>,
+    Authed(caller): Authed,
+    Params(p): Params<PageParams>,
+) -> Result<Out<Users>> {
+    Ok(Out(admin::bans(&rest.services, &caller, p.after, p.limit).await?))
+}
+
+/// Keeps a user out of the whole server; its connections end.
+#[utoipa::path(put, path = "/admin/bans/{name}", tag = "admin", request_body = Option<PutBan>,
+    responses((status = 204, description = "Done")))]
+pub async fn ban(
+    State(rest): State<Rest>,
+    Authed(caller): Authed,
+    at: At,
+    MaybeJson(body): MaybeJson<PutBan>,
+) -> Result<impl IntoResponse> {
+    admin::ban(&rest.services, &caller, &at.user()?, body.until, body.reason).await?;
+    Ok(done())
+}
+
+/// Lets a banned user come back.
+#[utoipa::path(delete, path = "/admin/bans/{name}", tag = "admin", responses((status = 204, description = "Done")))]
+pub async fn unban(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> Result<impl IntoResponse> {
+    admin::unban(&rest.services, &caller, &at.user()?).await?;
+    Ok(done())
+}
+
+/// The invitations that are still good, newest first; their codes are not known any more.
+#[utoipa::path(get, path = "/admin/invites", tag = "admin", responses((status = 200, body = Invites)))]
+pub async fn invites(State(rest): State<Rest>, Authed(caller): Authed) -> Result<Out<Invites>> {
+    Ok(Out(admin::invites(&rest.services, &caller).await?))
 }
 
 /// Makes an invitation to register; its code is shown once.
@@ -45,22 +113,19 @@ pub async fn invite(
     Ok((StatusCode::CREATED, Out(admin::create_invite(&rest.services, &caller, body).await?)))
 }
 
-/// Which lines.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct AuditParams {
-    /// `next` of the page before.
-    after: Option<Cursor>,
-    /// At most so many.
-    limit: Option<u32>,
+/// Takes an invitation back.
+#[utoipa::path(delete, path = "/admin/invites/{id}", tag = "admin", responses((status = 204, description = "Gone")))]
+pub async fn delete_invite(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> Result<impl IntoResponse> {
+    admin::delete_invite(&rest.services, &caller, at.id()).await?;
+    Ok(done())
 }
 
 /// Who did what, newest first.
-#[utoipa::path(get, path = "/admin/audit", tag = "admin", params(AuditParams), responses((status = 200, body = Audit)))]
+#[utoipa::path(get, path = "/admin/audit", tag = "admin", params(PageParams), responses((status = 200, body = Audit)))]
 pub async fn audit(
     State(rest): State<Rest>,
     Authed(caller): Authed,
-    Params(p): Params<AuditParams>,
+    Params(p): Params<PageParams>,
 ) -> Result<Out<Audit>> {
     Ok(Out(admin::audit(&rest.services, &caller, p.after, p.limit).await?))
 }

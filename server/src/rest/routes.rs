@@ -46,7 +46,11 @@ fn v1() -> OpenApiRouter<Rest> {
         .routes(routes!(search::search))
         .routes(routes!(presence::get))
         .routes(routes!(admin::users))
-        .routes(routes!(admin::invite))
+        .routes(routes!(admin::put_user))
+        .routes(routes!(admin::bans))
+        .routes(routes!(admin::ban, admin::unban))
+        .routes(routes!(admin::invites, admin::invite))
+        .routes(routes!(admin::delete_invite))
         .routes(routes!(admin::audit))
 }
 

@@ -15,7 +15,12 @@ pub async fn ask(data_dir: &Path, request: Request) -> anyhow::Result<Result<Rep
     let stream = match UnixStream::connect(&path).await {
         Ok(stream) => stream,
         // No file, a file without a server behind it, or a path too long for a socket: nobody to ask.
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput) => {
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput
+            ) =>
+        {
             return Ok(Err(request));
         }
         Err(e) => {
