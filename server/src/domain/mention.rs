@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn what_is_no_name_names_nobody() {
-        for text in ["mail ana@example.org", "@", "@@ana", "@a", "a @ b", "@~", "@-ana", &format!("@{}", "a".repeat(40))]
+        for text in
+            ["mail ana@example.org", "@", "@@ana", "@a", "a @ b", "@~", "@-ana", &format!("@{}", "a".repeat(40))]
         {
             assert!(names(text).is_empty(), "{text:?}");
         }

@@ -11,7 +11,7 @@ use chat_common::event::server::Hint;
 use chat_common::{ErrorBody, ErrorCode, UserId};
 use tokio::time::MissedTickBehavior;
 
-use crate::service::Proof;
+use crate::service::{Proof, authority};
 use crate::storage::{Authority, RoomId};
 
 use super::conn::Conn;
@@ -50,7 +50,7 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
 }
 
 async fn read(gateway: &Arc<Gateway>, cursor: &mut Option<i64>) {
-    let read = tokio::time::timeout(PATIENCE, gateway.services.store.authority_since(*cursor)).await;
+    let read = tokio::time::timeout(PATIENCE, authority::poll(&gateway.services, *cursor)).await;
     let (rows, newest) = match read {
         Ok(Ok(read)) => read,
         Ok(Err(error)) => return tracing::warn!(%error, "the authority log could not be read"),

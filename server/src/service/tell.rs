@@ -53,9 +53,7 @@ pub(super) async fn added(s: &Services, row: &RoomRow, member: UserId, except: O
             }
         }
         Ok(None) => {}
-        Err(error) => {
-            tracing::warn!(%error, room = %row.name, "a new member's room could not be read; its client learns of it on its next connect")
-        }
+        Err(error) => tracing::warn!(%error, room = %row.name, "a new room was not told; it shows on the next connect"),
     }
 }
 

@@ -36,9 +36,11 @@ pub async fn register(s: &Services, origin: &Origin, req: rest::Register) -> Res
     };
     let name = UserName::account(&req.name).map_err(|e| Error::invalid("name", e.to_string()))?;
     password::check("password", &req.password)?;
-    limited(s, origin, Action::Register(origin.address))?;
+    let action = Action::Register(origin.address);
+    limited(s, origin, action)?;
     // The store is the judge of names; this only spares the work of hashing for one that is plainly taken.
     if s.store.user_by_name(&name).await?.is_some() {
+        s.limiter.give_back(action, &s.limits);
         return Err(Refusal::Conflict("this name is taken; choose another one").into());
     }
     let hash = s.auth.hasher().hash(req.password).await?;

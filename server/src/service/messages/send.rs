@@ -79,8 +79,6 @@ async fn tell_peer(s: &Services, sender: UserId, sent: &Appended) {
                 tell::added(s, &sent.room, id, None).await;
             }
         }
-        Err(error) => {
-            tracing::warn!(%error, "a new direct conversation could not be told; it shows on the next connect")
-        }
+        Err(error) => tracing::warn!(%error, "a new direct conversation is not told; it shows on the next connect"),
     }
 }

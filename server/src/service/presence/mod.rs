@@ -61,12 +61,14 @@ impl Presence {
     }
 }
 
-/// A connection of `user` begins: online at once, told to its rooms.
+/// A connection of `user` begins: online at once. Its rooms are told behind the caller's back, so that a client with
+/// many rooms does not wait for it.
 pub async fn connected(s: &Arc<Services>, user: UserId, conn: ConnId) {
     let now = s.now();
     let changed = s.presence.lock().people.connect(user, conn.0, now);
     if let Some(state) = changed {
-        announce(s, user, &state).await;
+        let of_task = Arc::clone(s);
+        s.tasks.spawn(async move { announce(&of_task, user, &state).await });
     }
 }
 
