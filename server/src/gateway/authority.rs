@@ -11,7 +11,7 @@ use chat_common::event::server::Hint;
 use chat_common::{ErrorBody, ErrorCode, UserId};
 use tokio::time::MissedTickBehavior;
 
-use crate::service::{Proof, authority};
+use crate::service::{self, Proof};
 use crate::storage::{Authority, RoomId};
 
 use super::conn::Conn;
@@ -50,7 +50,7 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
 }
 
 async fn read(gateway: &Arc<Gateway>, cursor: &mut Option<i64>) {
-    let read = tokio::time::timeout(PATIENCE, authority::poll(&gateway.services, *cursor)).await;
+    let read = tokio::time::timeout(PATIENCE, service::authority::poll(&gateway.services, *cursor)).await;
     let (rows, newest) = match read {
         Ok(Ok(read)) => read,
         Ok(Err(error)) => return tracing::warn!(%error, "the authority log could not be read"),
@@ -100,7 +100,7 @@ fn end_where(gateway: &Arc<Gateway>, code: ErrorCode, text: &str, which: impl Fn
 }
 
 /// The entry that tells a kick ends the subscription; this does where the entry was lost. Who is back by now stays.
-async fn left(gateway: &Arc<Gateway>, user: UserId, room: RoomId) {
+pub(super) async fn left(gateway: &Arc<Gateway>, user: UserId, room: RoomId) {
     let Some(name) = gateway.hub.follows(room, user) else { return };
     match tokio::time::timeout(PATIENCE, subscribe::is_member(&gateway.services, user, &name)).await {
         Ok(Ok(true)) => {}

@@ -14,7 +14,7 @@ use crate::cluster::Signal;
 use crate::cluster::sequencer::HOLD;
 use crate::storage::RoomId;
 
-use super::Gateway;
+use super::{Gateway, authority};
 
 /// How often the store is asked for the heads of the rooms that are followed here.
 const HEADS: Duration = Duration::from_secs(15);
@@ -81,7 +81,11 @@ impl Fanout {
             }
             Signal::User { user, hint, except } => gateway.cut(hub.hint_user(user, &hint, except)),
             Signal::Left { room, user } => {
-                hub.leave(room, user);
+                // It may be back already; the connection that left by itself has stopped before its reply.
+                if hub.follows(room, user).is_some() {
+                    let gateway = Arc::clone(gateway);
+                    self.gateway.tasks.spawn(async move { authority::left(&gateway, user, room).await });
+                }
             }
             Signal::Deleted { room, .. } => gateway.cut(hub.close_room(room)),
             Signal::Authority => gateway.authority.notify_one(),

@@ -31,6 +31,8 @@ struct Sub {
     active: bool,
     /// Keeps following when the room goes private.
     member: bool,
+    /// Its right was checked when the room's head was this: what an older entry took away was given back since.
+    since: Seq,
 }
 
 #[derive(Debug)]
@@ -132,7 +134,12 @@ impl Hub {
             subs: HashMap::new(),
             stirred: false,
         });
-        entry.subs.entry(conn.id).or_insert_with(|| Sub { conn: Arc::clone(conn), active: false, member: false });
+        entry.subs.entry(conn.id).or_insert_with(|| Sub {
+            conn: Arc::clone(conn),
+            active: false,
+            member: false,
+            since: Seq::ZERO,
+        });
         Ok(())
     }
 
@@ -157,11 +164,12 @@ impl Hub {
         true
     }
 
-    /// Whether the connection still follows the room; notes whether it is a member.
-    pub(super) fn settle(&self, room: RoomId, conn: &Conn, member: bool) -> bool {
+    /// Whether the connection still follows the room; notes whether it is a member, as of the room's head `since`.
+    pub(super) fn settle(&self, room: RoomId, conn: &Conn, member: bool, since: Seq) -> bool {
         let mut inner = self.inner();
         let Some(sub) = inner.rooms.get_mut(&room).and_then(|r| r.subs.get_mut(&conn.id)) else { return false };
         sub.member = member;
+        sub.since = since;
         sub.active
     }
 
@@ -198,8 +206,7 @@ impl Hub {
 
     /// Ends the subscriptions of those who are no members; tells them.
     pub(super) fn close_to_strangers(&self, room: RoomId) -> Overflown {
-        let mut inner = self.inner();
-        inner.close_to_strangers(room)
+        self.inner().close_to_strangers(room, None)
     }
 
     /// Ends all subscriptions of a room that is no more; tells them.
@@ -315,9 +322,9 @@ impl Inner {
         gone
     }
 
-    fn close_to_strangers(&mut self, room: RoomId) -> Overflown {
+    fn close_to_strangers(&mut self, room: RoomId, by: Option<Seq>) -> Overflown {
         let Some(name) = self.rooms.get(&room).map(|r| r.name.clone()) else { return Vec::new() };
-        let gone = self.drop_subs(room, |sub| !sub.member);
+        let gone = self.drop_subs(room, |sub| !sub.member && by.is_none_or(|seq| sub.since < seq));
         tell_gone(&name, gone)
     }
 
@@ -343,10 +350,12 @@ impl Inner {
     fn apply(&mut self, room: RoomId, entry: &Entry) -> Overflown {
         match &entry.body {
             EntryBody::MemberRemoved { user, .. } => {
-                self.drop_subs(room, |sub| sub.conn.user == user.id);
+                self.drop_subs(room, |sub| sub.conn.user == user.id && sub.since < entry.seq);
                 Vec::new()
             }
-            EntryBody::RoomUpdated { kind: Some(RoomKind::Private), .. } => self.close_to_strangers(room),
+            EntryBody::RoomUpdated { kind: Some(RoomKind::Private), .. } => {
+                self.close_to_strangers(room, Some(entry.seq))
+            }
             _ => Vec::new(),
         }
     }

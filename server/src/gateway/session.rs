@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chat_common::event::server::Hint;
 use chat_common::event::session::{Refresh, RefreshReply};
+use chat_common::rest::Scope;
 use chat_common::{ErrorBody, ErrorCode};
 use serde::Deserialize;
 use socketioxide::adapter::LocalAdapter;
@@ -116,6 +117,8 @@ async fn admit(
     let services = &gateway.services;
     let round = gateway.authority_round.load(Ordering::SeqCst);
     let caller = accounts::authenticate(services, token).await?;
+    // A connection is told things from its first event on.
+    caller.needs(Scope::Read)?;
     let id = ConnId(gateway.next_conn.fetch_add(1, Ordering::Relaxed));
     let conn = Arc::new(Conn::new(caller, id, socket.id, Arc::clone(transport), &services.limits));
     let max = services.limits.connections_per_user;

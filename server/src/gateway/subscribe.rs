@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use chat_common::event::Empty;
-use chat_common::event::room::{Join, JoinReply, Resume, ResumeReply, Subscribe, Unsubscribe};
+use chat_common::event::room::{Join, JoinReply, Leave, Resume, ResumeReply, Subscribe, Unsubscribe};
 use chat_common::{Epoch, RoomName, RoomRef, Seq};
 
 use crate::domain::Refusal;
@@ -44,46 +44,46 @@ pub(super) async fn unsubscribe(cx: &Cx, req: Unsubscribe) -> Result<Empty> {
     Ok(Empty {})
 }
 
-/// `session:resume`
+/// `room:leave`: this node's connections of the user stop following before the reply; other nodes hear of it.
+pub(super) async fn leave(cx: &Cx, req: Leave) -> Result<Empty> {
+    let found = rooms::find(cx.services(), &cx.caller, &req.room).await;
+    let reply = rooms::leave(cx.services(), &cx.caller, req).await?;
+    if let Ok((room, _)) = found {
+        cx.gateway.hub.leave(room, cx.conn.user);
+    }
+    Ok(reply)
+}
+
+/// `session:resume`; only members' rooms are resumed.
 pub(super) async fn resume(cx: &Cx, req: Resume) -> Result<ResumeReply> {
     let hub = &cx.gateway.hub;
     let (before, _) = sync::resumable(cx.services(), &cx.caller, &req).await?;
     for (room, name) in &before {
         pend(cx, *room, name)?;
     }
-    let (now, _) = sync::resumable(cx.services(), &cx.caller, &req).await.inspect_err(|_| drop_all(cx, &before))?;
-    let member_of = cx.services().store.rooms_of(cx.conn.user).await.inspect_err(|_| drop_all(cx, &before))?;
-    let mut lost = Vec::new();
-    for (room, name) in &before {
-        let member = member_of.iter().any(|(id, _)| id == room);
-        let active = now.contains(&(*room, name.clone())) && activate(cx, *room, member).await?;
-        if !active {
-            hub.unsubscribe(*room, cx.conn.id);
-            lost.push(name.clone());
-        }
+    let resumed = resume_pending(cx, &req, &before).await;
+    let followed = |name: &RoomName| resumed.as_ref().is_ok_and(|reply| !reply.gone.contains(name));
+    for (room, _) in before.iter().filter(|(_, name)| !followed(name)) {
+        hub.unsubscribe(*room, cx.conn.id);
     }
-    let mut reply = sync::resume(cx.services(), &cx.caller, &req).await.inspect_err(|_| drop_all(cx, &before))?;
-    for (room, name) in &before {
-        let member = member_of.iter().any(|(id, _)| id == room);
-        if reply.gone.contains(name) {
-            hub.unsubscribe(*room, cx.conn.id);
-        } else if !hub.settle(*room, &cx.conn, member) && !lost.contains(name) {
-            lost.push(name.clone());
-        }
+    resumed
+}
+
+async fn resume_pending(cx: &Cx, req: &Resume, pending: &[(RoomId, RoomName)]) -> Result<ResumeReply> {
+    let (live, _) = sync::resumable(cx.services(), &cx.caller, req).await?;
+    for (room, _) in pending.iter().filter(|found| live.contains(found)) {
+        activate(cx, *room, true).await?;
     }
-    for name in lost {
+    let mut reply = sync::resume(cx.services(), &cx.caller, req).await?;
+    for (room, name) in pending {
+        let since = reply.rooms.get(name).map_or(Seq::ZERO, |sync| sync.head);
         // A room that could not be followed must not look as if it were.
-        if reply.rooms.remove(&name).is_some() && !reply.gone.contains(&name) {
-            reply.gone.push(name);
+        if !cx.gateway.hub.settle(*room, &cx.conn, true, since) && !reply.gone.contains(name) {
+            reply.rooms.remove(name);
+            reply.gone.push(name.clone());
         }
     }
     Ok(reply)
-}
-
-fn drop_all(cx: &Cx, rooms: &[(RoomId, RoomName)]) {
-    for (room, _) in rooms {
-        cx.gateway.hub.unsubscribe(*room, cx.conn.id);
-    }
 }
 
 async fn follow(
@@ -111,7 +111,7 @@ async fn follow(
         let reply = rooms::enter(cx.services(), &cx.caller, &name, after, epoch)
             .await
             .inspect_err(|_| hub.unsubscribe(room, cx.conn.id))?;
-        if hub.settle(room, &cx.conn, reply.room.role.is_some()) {
+        if hub.settle(room, &cx.conn, reply.room.role.is_some(), reply.sync.head) {
             return Ok(reply);
         }
     }
