@@ -4,9 +4,12 @@
 //! tie them together.
 
 pub mod app;
+pub mod api;
 pub mod cache;
 pub mod cli;
 pub mod command;
+pub mod config;
+pub mod credentials;
 pub mod keymap;
 pub mod net;
 pub mod notify;

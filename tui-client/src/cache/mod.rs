@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chat_common::{ClientId, RoomRef, Seq};
 use rusqlite::Connection;
 
 pub use outbox::{LEASE, OutboxRow, RowState};
@@ -78,7 +79,7 @@ impl Cache {
     fn with(mut db: Connection, owner: &str) -> Result<Self, CacheError> {
         db.busy_timeout(BUSY)?;
         schema::prepare(&mut db)?;
-        let process = crate::net::new_client_id().to_string();
+        let process = new_client_id().to_string();
         Ok(Self { inner: Mutex::new(Inner { db, owner: owner.to_owned(), process }) })
     }
 
@@ -113,4 +114,35 @@ impl Cache {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where to.
+    pub room: RoomRef,
+    /// The text as typed.
+    pub text: String,
+    /// The sender's own key, kept for ever; see [`new_client_id`].
+    pub client_id: ClientId,
+    /// The message this one answers.
+    pub reply_to: Option<Seq>,
+}
+
+/// A fresh key for a message: 128 random bits.
+pub fn new_client_id() -> ClientId {
+    loop {
+        let text = format!("{:016x}{:016x}", random_bits(), random_bits());
+        if let Ok(id) = ClientId::parse(&text) {
+            return id;
+        }
+    }
+}
+
+/// 64 bits of the operating system's randomness; where it has none, of the clock's.
+pub(crate) fn random_bits() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_nanos() & u128::from(u64::MAX)).unwrap_or(1) ^ u64::from(std::process::id())
+    })
 }

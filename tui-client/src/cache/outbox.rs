@@ -6,8 +6,7 @@ use chat_common::{ClientId, ErrorBody, RoomRef, Timestamp};
 use rusqlite::{Row, TransactionBehavior, params};
 
 use super::view::{signed, unsigned};
-use super::{Cache, CacheError};
-use crate::net::Outgoing;
+use super::{Cache, CacheError, Outgoing};
 
 /// How long a claim lasts without being renewed.
 pub const LEASE: Duration = Duration::from_secs(30);

@@ -11,7 +11,6 @@ mod resume;
 mod socketio;
 mod state;
 mod supervisor;
-pub mod tokens;
 mod transport;
 mod waiters;
 
@@ -25,7 +24,8 @@ use chat_common::{ClientId, Epoch, ErrorBody, RoomName, RoomRef, Seq, Timestamp}
 use tokio::sync::mpsc;
 
 pub use any::{AnyReply, AnyRequest};
-pub use tokens::{Access, TokenError, Tokens};
+pub use crate::cache::{Outgoing, new_client_id};
+pub use crate::credentials::{Access, TokenError, Tokens};
 
 pub use crate::server_url::ServerUrl;
 
@@ -204,19 +204,6 @@ pub enum OutboxState {
     },
 }
 
-/// A message to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Where to.
-    pub room: RoomRef,
-    /// The text as typed.
-    pub text: String,
-    /// The sender's own key, kept for ever; see [`new_client_id`].
-    pub client_id: ClientId,
-    /// The message this one answers.
-    pub reply_to: Option<Seq>,
-}
-
 /// A place in a room's log, to go on from.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Position {
@@ -331,22 +318,4 @@ impl NetHandle {
 pub fn spawn(options: NetOptions, store: Arc<Cache>) -> (NetHandle, mpsc::Receiver<NetEvent>) {
     let transport = socketio::SocketIo::new(options.server.clone(), options.ca_pem.clone());
     supervisor::spawn(options, Arc::new(transport), store)
-}
-
-/// A fresh key for a message: 128 random bits.
-pub fn new_client_id() -> ClientId {
-    loop {
-        let text = format!("{:016x}{:016x}", random_bits(), random_bits());
-        if let Ok(id) = ClientId::parse(&text) {
-            return id;
-        }
-    }
-}
-
-/// 64 bits of the operating system's randomness; where it has none, of the clock's.
-pub(crate) fn random_bits() -> u64 {
-    getrandom::u64().unwrap_or_else(|_| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(now.as_nanos() & u128::from(u64::MAX)).unwrap_or(1) ^ u64::from(std::process::id())
-    })
 }

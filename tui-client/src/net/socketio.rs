@@ -46,7 +46,7 @@ pub struct SocketIo {
 impl SocketIo {
     /// For one server.
     pub fn new(server: ServerUrl, ca_pem: Option<Arc<[u8]>>) -> Self {
-        Self { server, ca_pem, key: format!("{:016x}", super::random_bits()) }
+        Self { server, ca_pem, key: format!("{:016x}", crate::cache::random_bits()) }
     }
 
     fn builder(&self, kind: Kind, token: &str) -> Result<ClientBuilder, native_tls::Error> {

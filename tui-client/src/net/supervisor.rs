@@ -11,7 +11,7 @@ use chat_common::{Clock, SystemClock};
 use tokio::sync::mpsc;
 
 use super::state::{Action, Event, Now, State};
-use super::tokens::{Access, TokenError};
+use crate::credentials::{Access, TokenError};
 use super::transport::{Link, LinkEvent, Transport};
 use super::{COMMANDS, Command, EVENTS, NetEvent, NetHandle, NetOptions, Outgoing};
 use crate::cache::{Cache, OutboxRow, RowState};
@@ -45,7 +45,7 @@ pub(super) fn spawn(
     let (tell, events) = mpsc::channel(EVENTS);
     let (links, packets) = mpsc::channel(PACKETS);
     let (tokens, answers) = mpsc::channel(1);
-    let seed = crate::net::random_bits();
+    let seed = crate::cache::random_bits();
     let supervisor = Supervisor {
         state: State::new(options.transport, seed),
         options,

@@ -18,7 +18,7 @@ use super::backoff::{self, Jitter};
 use super::heartbeat::Heartbeat;
 use super::outbox::{Change, Outbox};
 use super::resume::Log;
-use super::tokens::{Access, TokenError};
+use crate::credentials::{Access, TokenError};
 use super::transport::{Kind, LinkEvent};
 use super::waiters::Waiters;
 use super::{AnyRequest, LineState, NetEvent, Position, TransportChoice};

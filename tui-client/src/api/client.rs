@@ -1,0 +1,137 @@
+//! Every request that needs a token. One that is refused for its token is made once more with a fresh one.
+
+use std::sync::Arc;
+
+use chat_common::event::{history, member, presence, room};
+use chat_common::model::RoomSummary;
+use chat_common::rest::{Me, PostMessage, Posted};
+use chat_common::{Cursor, ErrorCode, RoomRef};
+use reqwest::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Api, ApiError, Content, NOTHING, Session, body, query};
+use crate::credentials::Tokens;
+
+/// A server, with a session.
+#[derive(Clone, Debug)]
+pub struct Client {
+    api: Api,
+    session: Arc<Session>,
+}
+
+/// `history:get` without its room, which stands in the path.
+#[derive(Serialize)]
+struct Page {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    around: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct More<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<&'a Cursor>,
+}
+
+#[derive(Serialize)]
+struct InRoom<'a> {
+    room: &'a RoomRef,
+}
+
+impl Client {
+    /// From its parts.
+    pub fn new(api: Api, session: Arc<Session>) -> Self {
+        Self { api, session }
+    }
+
+    /// Where tokens come from, for the line.
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        content: Content<'_, impl Serialize + Sync, impl Serialize + Sync>,
+    ) -> Result<T, ApiError> {
+        let access = self.session.access(None).await.map_err(|e| ApiError::Refused { body: e.error })?;
+        let Content { query, body, key } = content;
+        let first =
+            self.api.call(method.clone(), path, Some(&access.token), Content { query, body, key }).await;
+        match first {
+            Err(ApiError::Refused { body: error }) if error.code == ErrorCode::Unauthorized => {
+                let fresh = self
+                    .session
+                    .access(Some(&access.token))
+                    .await
+                    .map_err(|e| ApiError::Refused { body: if e.fatal { e.error } else { error } })?;
+                self.api.call(method, path, Some(&fresh.token), Content { query, body, key }).await
+            }
+            other => other,
+        }
+    }
+
+    /// Who one is.
+    pub async fn me(&self) -> Result<Me, ApiError> {
+        self.call(Method::GET, &["me"], NOTHING).await
+    }
+
+    /// Sends a message; the same key is stored once.
+    pub async fn post(&self, room: &RoomRef, message: &PostMessage) -> Result<Posted, ApiError> {
+        let key = message.client_id.as_ref().map(chat_common::ClientId::as_str);
+        let content = Content::<(), _> { query: None, body: Some(message), key };
+        self.call(Method::POST, &["rooms", &room.to_string(), "messages"], content).await
+    }
+
+    /// A page of messages.
+    pub async fn history(&self, get: &history::Get) -> Result<history::GetReply, ApiError> {
+        let page = Page {
+            before: get.before.map(|s| s.0),
+            after: get.after.map(|s| s.0),
+            around: get.around.map(|s| s.0),
+            limit: get.limit,
+        };
+        self.call(Method::GET, &["rooms", &get.room.to_string(), "messages"], query(&page)).await
+    }
+
+    /// Messages that hold a text.
+    pub async fn search(&self, search: &history::Search) -> Result<history::SearchReply, ApiError> {
+        self.call(Method::GET, &["search"], query(search)).await
+    }
+
+    /// A page of public rooms and one's own.
+    pub async fn rooms(&self, list: &room::List) -> Result<room::ListReply, ApiError> {
+        self.call(Method::GET, &["rooms"], query(list)).await
+    }
+
+    /// One room.
+    pub async fn room(&self, room: &RoomRef) -> Result<RoomSummary, ApiError> {
+        let reply: room::RoomReply = self.call(Method::GET, &["rooms", &room.to_string()], NOTHING).await?;
+        Ok(reply.room)
+    }
+
+    /// Becomes a member.
+    pub async fn join(&self, room: &RoomRef) -> Result<(), ApiError> {
+        let _: serde_json::Value = self
+            .call(Method::POST, &["rooms", &room.to_string(), "join"], body(&chat_common::event::Empty {}))
+            .await?;
+        Ok(())
+    }
+
+    /// A page of members.
+    pub async fn members(&self, room: &RoomRef, after: Option<&Cursor>) -> Result<member::ListReply, ApiError> {
+        self.call(Method::GET, &["rooms", &room.to_string(), "members"], query(&More { after })).await
+    }
+
+    /// Who is present in a room.
+    pub async fn presence(&self, room: &RoomRef) -> Result<presence::GetReply, ApiError> {
+        self.call(Method::GET, &["presence"], query(&InRoom { room })).await
+    }
+}

@@ -1,0 +1,236 @@
+//! The REST interface `/api/v1`: requests with time limits, and errors a person can act on.
+//!
+//! `auth` and `session` get and renew tokens; [`Client`] makes every other request with them. What a failure means for
+//! the exit code is left to `cli`.
+
+pub mod auth;
+mod client;
+mod session;
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use chat_common::rest::ErrorReply;
+use chat_common::{ErrorBody, ErrorCode};
+use reqwest::{Method, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use client::Client;
+pub use session::{Session, Source, guest_name};
+
+use crate::server_url::ServerUrl;
+
+/// The largest answer that is read, bytes.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The server said no.
+    #[error("{0}", body.message)]
+    Refused {
+        /// What it said.
+        body: ErrorBody,
+    },
+    /// No such host.
+    #[error("the host {host} is not known; check the server's address")]
+    HostUnknown {
+        /// Its name.
+        host: String,
+    },
+    /// No connection.
+    #[error("cannot reach {server}: {reason}")]
+    Unreachable {
+        /// Its address.
+        server: String,
+        /// The cause.
+        reason: String,
+    },
+    /// The connection broke or the time was over after the request had gone out: the outcome is unknown.
+    #[error("no answer from {server}: {reason}")]
+    NoAnswer {
+        /// Its address.
+        server: String,
+        /// The cause.
+        reason: String,
+    },
+    /// The answer is not one of this protocol.
+    #[error("{server} does not answer like a chat-server: {reason}; check the address and the versions")]
+    Answer {
+        /// Its address.
+        server: String,
+        /// What is odd.
+        reason: String,
+    },
+    /// The client itself could not be made.
+    #[error("{0}")]
+    Setup(String),
+}
+
+impl ApiError {
+    /// As the line and the screen tell it.
+    pub fn body(&self) -> ErrorBody {
+        match self {
+            Self::Refused { body } => body.clone(),
+            Self::Answer { .. } => ErrorBody::new(ErrorCode::Unsupported, self.to_string()),
+            Self::Setup(_) => ErrorBody::new(ErrorCode::Invalid, self.to_string()),
+            _ => ErrorBody::new(ErrorCode::Unavailable, self.to_string()),
+        }
+    }
+
+    /// What the server said, if it did.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Refused { body } => Some(body.code),
+            _ => None,
+        }
+    }
+}
+
+/// One server's REST interface, without a token.
+#[derive(Clone, Debug)]
+pub struct Api {
+    http: reqwest::Client,
+    server: ServerUrl,
+}
+
+impl Api {
+    /// Makes a client; nothing is sent yet. `timeout` is for a whole request.
+    pub fn new(server: ServerUrl, timeout: Duration, ca_pem: Option<&[u8]>) -> Result<Self, ApiError> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("chat-tui/", env!("CARGO_PKG_VERSION")))
+            .timeout(timeout)
+            .connect_timeout(timeout.min(Duration::from_secs(10)))
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true);
+        if server.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        if !server.is_tls() {
+            // Reading the system's authorities takes longer than the request.
+            builder = builder.tls_built_in_root_certs(false);
+        }
+        if let Some(pem) = ca_pem {
+            let certificate = reqwest::Certificate::from_pem(pem)
+                .map_err(|e| ApiError::Setup(format!("the CA file cannot be used: {e}")))?;
+            builder = builder.add_root_certificate(certificate);
+        }
+        let http = builder.build().map_err(|e| ApiError::Setup(format!("no HTTP client: {e}")))?;
+        Ok(Self { http, server })
+    }
+
+    /// Whose interface this is.
+    pub fn server(&self) -> &ServerUrl {
+        &self.server
+    }
+
+    /// One request. `path` is below `/api/v1`, its parts unescaped.
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        token: Option<&str>,
+        content: Content<'_, impl Serialize + Sync, impl Serialize + Sync>,
+    ) -> Result<T, ApiError> {
+        let parts: Vec<&str> = ["api", "v1"].iter().chain(path).copied().collect();
+        let mut request = self.http.request(method, self.server.join(&parts));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(query) = content.query {
+            request = request.query(query);
+        }
+        if let Some(key) = content.key {
+            request = request.header("Idempotency-Key", key);
+        }
+        if let Some(body) = content.body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|e| self.failure(&e))?;
+        let status = response.status();
+        let bytes = self.body(response).await?;
+        if status.is_success() {
+            // `204` for a request that gives nothing.
+            let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+            return serde_json::from_slice(bytes).map_err(|e| self.odd(format!("{e} in its answer")));
+        }
+        Err(self.refusal(status, &bytes))
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, ApiError> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(&e))? {
+            if bytes.len() + chunk.len() > LARGEST {
+                return Err(self.odd("more than 8 MiB in one answer".to_owned()));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    fn refusal(&self, status: StatusCode, bytes: &[u8]) -> ApiError {
+        if let Ok(ErrorReply { error }) = serde_json::from_slice(bytes) {
+            return ApiError::Refused { body: error };
+        }
+        let code = match status.as_u16() {
+            401 => ErrorCode::Unauthorized,
+            429 => ErrorCode::RateLimited,
+            408 | 500 | 502..=504 => ErrorCode::Unavailable,
+            413 => ErrorCode::TooLarge,
+            _ => return self.odd(format!("HTTP status {status}")),
+        };
+        ApiError::Refused { body: ErrorBody::new(code, format!("{} answers with HTTP status {status}", self.server)) }
+    }
+
+    fn odd(&self, reason: String) -> ApiError {
+        ApiError::Answer { server: self.server.to_string(), reason }
+    }
+
+    fn failure(&self, error: &reqwest::Error) -> ApiError {
+        let mut reason = String::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            reason = cause.to_string();
+            if reason.contains("dns error") || reason.contains("failed to lookup address") {
+                return ApiError::HostUnknown { host: self.server.host().to_owned() };
+            }
+            source = cause.source();
+        }
+        if error.is_timeout() && reason.is_empty() || reason == "operation timed out" {
+            "no answer in time".clone_into(&mut reason);
+        }
+        if reason.is_empty() {
+            reason = error.to_string();
+        }
+        let server = self.server.to_string();
+        if error.is_connect() {
+            ApiError::Unreachable { server, reason }
+        } else if error.is_decode() || error.is_redirect() {
+            ApiError::Answer { server, reason }
+        } else {
+            ApiError::NoAnswer { server, reason }
+        }
+    }
+}
+
+/// What a request carries beside path and token.
+#[derive(Debug)]
+pub(crate) struct Content<'a, Q, B> {
+    pub(crate) query: Option<&'a Q>,
+    pub(crate) body: Option<&'a B>,
+    pub(crate) key: Option<&'a str>,
+}
+
+/// Nothing.
+pub(crate) const NOTHING: Content<'static, (), ()> = Content { query: None, body: None, key: None };
+
+/// A body.
+pub(crate) fn body<B>(body: &B) -> Content<'_, (), B> {
+    Content { query: None, body: Some(body), key: None }
+}
+
+/// A query.
+pub(crate) fn query<Q>(query: &Q) -> Content<'_, Q, ()> {
+    Content { query: Some(query), body: None, key: None }
+}
