@@ -2,6 +2,7 @@
 
 pub mod bucket;
 pub mod mention;
+pub mod permission;
 pub mod policy;
 pub mod presence;
 pub mod refusal;

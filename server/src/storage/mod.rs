@@ -5,8 +5,11 @@
 //! of `domain`). When a write has returned `Ok`, it is on stable storage. Look-ups give `Option`.
 
 mod accounts;
+#[cfg(test)]
+pub mod contract;
 mod log;
 mod rooms;
+pub mod sqlite;
 
 pub use accounts::*;
 pub use log::*;

@@ -1,0 +1,34 @@
+//! The schema's history: append-only, embedded, brought up to date at start. `PRAGMA user_version` counts the steps
+//! done. A step that has been released is never changed.
+
+use rusqlite::Connection;
+
+use crate::storage::{StoreError, StoreResult};
+
+/// Every step, oldest first.
+pub(super) const STEPS: [&str; 2] =
+    [include_str!("migrations/0001_core.sql"), include_str!("migrations/0002_search.sql")];
+
+/// Brings a database to the schema of this program, each step in its own transaction.
+pub(super) fn migrate(conn: &mut Connection) -> StoreResult<()> {
+    migrate_to(conn, STEPS.len())
+}
+
+/// Does the steps up to `target`.
+pub(super) fn migrate_to(conn: &mut Connection, target: usize) -> StoreResult<()> {
+    let done: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let done = usize::try_from(done).unwrap_or(usize::MAX);
+    if done > STEPS.len() {
+        return Err(StoreError::Internal(format!(
+            "the database has schema {done}, this program knows up to {}; use the newer program or restore a backup",
+            STEPS.len()
+        )));
+    }
+    for (index, step) in STEPS.iter().enumerate().take(target).skip(done) {
+        let tx = conn.transaction()?;
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(i64::MAX))?;
+        tx.commit()?;
+    }
+    Ok(())
+}

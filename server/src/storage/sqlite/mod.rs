@@ -1,0 +1,232 @@
+//! The embedded back end: one file, one process, one writer thread with group commit, a few readers.
+//!
+//! The folder is the only place that names rusqlite. `writer` owns the write connection; every other file holds
+//! plain functions over a connection, run by the writer in its transaction or by a reader in a snapshot.
+
+mod accounts;
+mod append;
+mod audit;
+mod authority;
+mod backup;
+mod cache;
+mod change;
+mod entry;
+mod error;
+mod history;
+mod index;
+mod log;
+mod members;
+mod migrations;
+mod moderate;
+mod open;
+mod pool;
+mod purge;
+mod read;
+mod rooms;
+mod rooms_change;
+mod rows;
+mod search;
+mod sessions;
+mod standing;
+mod tokens;
+mod users;
+mod views;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chat_common::{Clock, Epoch};
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{Store, StoreError, StoreResult};
+use pool::Pool;
+use writer::{Job, Message, Task, Vitals, Work, Writer};
+
+/// Writes that may wait for the writer. When so many do, the next one waits up to [`WAIT`] for a place.
+const QUEUE: usize = 4_096;
+/// How long a write waits for a place in the queue before it is `Unavailable`.
+const WAIT: Duration = Duration::from_secs(5);
+/// How long a write waits for its answer; then its outcome is unknown.
+const ANSWER: Duration = Duration::from_secs(7);
+
+/// What a positive answer is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It survives a power cut.
+    #[default]
+    Full,
+    /// It survives the death of the process; a power cut may take the last moments.
+    Normal,
+}
+
+impl Durability {
+    fn pragma(self) -> &'static str {
+        match self {
+            Self::Full => "PRAGMA synchronous=FULL;",
+            Self::Normal => "PRAGMA synchronous=NORMAL;",
+        }
+    }
+}
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The database file; `PATH.lock` stands beside it.
+    pub path: PathBuf,
+    /// What a positive answer is worth.
+    pub durability: Durability,
+    /// Connections that read at once.
+    pub readers: usize,
+    /// The most pages of 4 KiB that the file may have; `None`: as the disk allows.
+    pub max_pages: Option<u32>,
+}
+
+impl SqliteOptions {
+    /// The defaults for a file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), durability: Durability::Full, readers: 4, max_pages: None }
+    }
+}
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    epoch: Epoch,
+    clock: Arc<dyn Clock>,
+    text_key: [u8; 32],
+    pool: Pool,
+    places: Arc<Semaphore>,
+    queue: mpsc::Sender<Message>,
+    vitals: Arc<Vitals>,
+    // Held for as long as the store is open.
+    lock: Mutex<Option<File>>,
+}
+
+impl SqliteStore {
+    /// Opens or makes a store and starts its writer. `Unavailable` where another process has it.
+    pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> StoreResult<Self> {
+        let opened = open::database(&options)?;
+        let vitals = Arc::new(Vitals::default());
+        let (queue, messages) = mpsc::channel();
+        let writer = Writer::new(opened.writer, messages, Arc::clone(&vitals), options.durability);
+        std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {error}")))?;
+        Ok(Self {
+            pool: Pool::new(options.path.clone(), options.readers),
+            path: options.path,
+            epoch: opened.epoch,
+            clock,
+            text_key: opened.text_key,
+            places: Arc::new(Semaphore::new(QUEUE)),
+            queue,
+            vitals,
+            lock: Mutex::new(Some(opened.lock)),
+        })
+    }
+
+    /// Ends when the writer has died without being asked to: the process must stop then.
+    pub fn died(&self) -> CancellationToken {
+        self.vitals.died.clone()
+    }
+
+    /// Batches committed and writes answered in them since the start; for metrics.
+    pub fn batches(&self) -> (u64, u64) {
+        (self.vitals.commits.load(Ordering::Relaxed), self.vitals.jobs.load(Ordering::Relaxed))
+    }
+
+    /// A write in its own savepoint.
+    async fn write<T, F>(&self, f: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        self.submit(|reply, permit| Task::boxed(true, move |work: &mut Work<'_>| f(work.conn), reply, permit)).await
+    }
+
+    /// A write that refuses before it writes and needs no savepoint.
+    async fn write_bare<T, F>(&self, f: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Work<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        self.submit(|reply, permit| Task::boxed(false, f, reply, permit)).await
+    }
+
+    async fn submit<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<StoreResult<T>>, tokio::sync::OwnedSemaphorePermit) -> Box<dyn Job>,
+    ) -> StoreResult<T> {
+        let permit = match tokio::time::timeout(WAIT, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(closed()),
+            Err(_) => return Err(StoreError::Unavailable("too many writes are waiting".into())),
+        };
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(Message::Job(job(reply, permit))).map_err(|_| closed())?;
+        match tokio::time::timeout(ANSWER, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(StoreError::Unavailable("the writer has ended".into())),
+            Err(_) => Err(StoreError::Unavailable("the disk does not answer".into())),
+        }
+    }
+
+    async fn read<T, F>(&self, f: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        self.pool.read(f).await
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".into())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn epoch(&self) -> Epoch {
+        self.epoch.clone()
+    }
+
+    async fn health(&self) -> StoreResult<()> {
+        if self.vitals.died.is_cancelled() {
+            return Err(StoreError::Unavailable("the writer has died".into()));
+        }
+        if self.places.is_closed() {
+            return Err(closed());
+        }
+        if self.vitals.failing.load(Ordering::SeqCst) {
+            // A real write says whether it is over.
+            let now = self.clock.now().as_millis();
+            let probe = move |work: &mut Work<'_>| {
+                let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', ?1)";
+                Ok(work.conn.prepare_cached(sql)?.execute([now]).map(drop)?)
+            };
+            return self.write_bare(probe).await;
+        }
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.places.close();
+        self.pool.close().await;
+        let (reply, ended) = oneshot::channel();
+        if self.queue.send(Message::Stop(reply)).is_ok() {
+            let _died = ended.await;
+        }
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}

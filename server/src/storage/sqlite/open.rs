@@ -1,0 +1,140 @@
+//! Opening the file: the lock that keeps a second process out, the connections' settings, what a store is born with.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chat_common::Epoch;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use super::SqliteOptions;
+use super::migrations::migrate;
+use crate::storage::{StoreError, StoreResult};
+
+/// How long a connection waits for another's lock (a backup tool's, `sqlite3`'s).
+const BUSY: Duration = Duration::from_secs(5);
+/// Prepared statements kept by a connection.
+const STATEMENTS: usize = 256;
+
+/// What is known of an open database.
+pub(super) struct Opened {
+    pub writer: Connection,
+    pub epoch: Epoch,
+    pub text_key: [u8; 32],
+    pub lock: File,
+}
+
+/// Locks, opens, migrates.
+pub(super) fn database(options: &SqliteOptions) -> StoreResult<Opened> {
+    let lock = lock(&options.path)?;
+    make_private(&options.path)?;
+    let mut writer = Connection::open_with_flags(&options.path, OpenFlags::default())?;
+    writer.busy_timeout(BUSY)?;
+    writer.set_prepared_statement_cache_capacity(STATEMENTS);
+    writer.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
+    )?;
+    writer.execute_batch(options.durability.pragma())?;
+    migrate(&mut writer)?;
+    let epoch = born_with(&writer, "epoch", || Ok(hex(&random::<10>()?)))?;
+    let key = born_with(&writer, "text_key", || Ok(hex(&random::<32>()?)))?;
+    if let Some(pages) = options.max_pages {
+        writer.pragma_update(None, "max_page_count", pages)?;
+    }
+    Ok(Opened { writer, epoch: Epoch(epoch), text_key: unhex(&key)?, lock })
+}
+
+/// A connection that only reads.
+pub(super) fn reader(path: &Path) -> StoreResult<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;")?;
+    Ok(conn)
+}
+
+/// `DATABASE.lock`.
+pub(super) fn lock_path(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    path.into()
+}
+
+/// Takes the lock, which ends with this process however it ends.
+fn lock(database: &Path) -> StoreResult<File> {
+    let path = lock_path(database);
+    let failed = |error: std::io::Error| {
+        StoreError::Unavailable(format!("{} cannot be opened: {error}; check the data folder's rights", path.display()))
+    };
+    let mut file =
+        OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _unreadable = file.read_to_string(&mut holder);
+            return Err(StoreError::Unavailable(format!(
+                "{} is in use by process {}; stop it first, or give this one another data folder",
+                database.display(),
+                holder.trim()
+            )));
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
+    written.map_err(failed)?;
+    Ok(file)
+}
+
+/// Makes the file with rights for its owner alone; SQLite gives the WAL the same.
+fn make_private(database: &Path) -> StoreResult<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(database)
+        .map(drop)
+        .map_err(|error| StoreError::Unavailable(format!("{} cannot be opened: {error}", database.display())))
+}
+
+/// A value that is made once, when the store is new.
+fn born_with(conn: &Connection, key: &str, make: impl FnOnce() -> StoreResult<String>) -> StoreResult<String> {
+    let found: Option<String> =
+        conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?;
+    match found {
+        Some(value) => Ok(value),
+        None => {
+            let value = make()?;
+            conn.execute("INSERT INTO meta (key, value) VALUES (?1, ?2)", params![key, value])?;
+            Ok(value)
+        }
+    }
+}
+
+fn random<const N: usize>() -> StoreResult<[u8; N]> {
+    let mut bytes = [0u8; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StoreError::Unavailable(format!("the system gives no random numbers: {error}")))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unhex(text: &str) -> StoreResult<[u8; 32]> {
+    let mut out = [0u8; 32];
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return Err(super::error::damaged("text key"));
+    }
+    for (slot, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| super::error::damaged("text key"))?;
+        *slot = u8::from_str_radix(pair, 16).map_err(|_| super::error::damaged("text key"))?;
+    }
+    Ok(out)
+}

@@ -1,0 +1,70 @@
+//! A few read-only connections, used on the blocking pool. Who finds none free waits, at most five seconds.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::open;
+use crate::storage::{StoreError, StoreResult};
+
+/// How long a read waits for a connection before it is `Unavailable`.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// The connections that are free; each is made when it is first needed.
+pub(super) struct Pool {
+    path: PathBuf,
+    free: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Pool {
+    pub fn new(path: PathBuf, size: usize) -> Self {
+        Self { path, free: Arc::default(), permits: Arc::new(Semaphore::new(size.max(1))) }
+    }
+
+    /// Reads in one snapshot.
+    pub async fn read<T, F>(&self, f: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        let permit = match tokio::time::timeout(WAIT, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(StoreError::Unavailable("the store is closed".into())),
+            Err(_) => return Err(StoreError::Unavailable("all readers are busy".into())),
+        };
+        let free = Arc::clone(&self.free);
+        let path = self.path.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let taken = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let conn = match taken {
+                Some(conn) => conn,
+                None => open::reader(&path)?,
+            };
+            let result = in_snapshot(&conn, f);
+            if conn.is_autocommit() {
+                free.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+            }
+            drop(permit);
+            result
+        });
+        task.await.map_err(|error| StoreError::Internal(format!("a read did not end: {error}")))?
+    }
+
+    /// Refuses new reads, waits for those under way, closes the connections.
+    pub async fn close(&self) {
+        self.permits.close();
+        let free = Arc::clone(&self.free);
+        free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn in_snapshot<T>(conn: &Connection, f: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
+    conn.prepare_cached("BEGIN")?.execute([])?;
+    let result = f(conn);
+    conn.prepare_cached("ROLLBACK")?.execute([])?;
+    result
+}

@@ -1,0 +1,353 @@
+//! The one thread that writes. It takes every job that waits into one transaction, commits once, and only then
+//! answers (group commit); between batches it does the index's and the purge's slices.
+//!
+//! A job that fails is rolled back alone, by its savepoint. Appends go without one, since they look before they
+//! write; should one break after all, or the commit fail, the whole batch is undone and every job of it is
+//! `Unavailable`. The thread lives on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::cache::Cache;
+use super::{Durability, index, purge};
+use crate::storage::{StoreError, StoreResult};
+
+/// Jobs of one transaction.
+const BATCH: usize = 512;
+/// How long a batch is filled at most before it is committed.
+const FILL: Duration = Duration::from_millis(20);
+/// How long a batch waits in all for more jobs, where the batch before had several.
+const LINGER: Duration = Duration::from_millis(2);
+/// How long it waits for the next one.
+const GAP: Duration = Duration::from_micros(120);
+/// Background work is put off while jobs come, but not longer than this.
+const STARVED: Duration = Duration::from_millis(1_000);
+/// A pause after background work failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The queue counts as idle when nothing came for so long.
+const IDLE: Duration = Duration::from_millis(2);
+
+/// What a job works with: the open transaction and what is known of it by heart.
+pub(super) struct Work<'a> {
+    pub conn: &'a Connection,
+    pub cache: &'a mut Cache,
+}
+
+/// A unit of work of the writer.
+pub(super) trait Job: Send {
+    /// Whether a savepoint must stand around it.
+    fn guarded(&self) -> bool;
+    /// Does the work; what it gave is kept until [`Job::finish`]. The error that it gave, if any.
+    fn run(&mut self, work: &mut Work<'_>) -> Result<(), StoreError>;
+    /// Answers: what the work gave, or why the batch failed.
+    fn finish(self: Box<Self>, failed: Option<&StoreError>);
+}
+
+/// A job made of a closure and the place of its answer.
+pub(super) struct Task<T, F> {
+    guarded: bool,
+    work: Option<F>,
+    result: Option<StoreResult<T>>,
+    reply: oneshot::Sender<StoreResult<T>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<T, F> Task<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Work<'_>) -> StoreResult<T> + Send + 'static,
+{
+    pub fn boxed(
+        guarded: bool,
+        work: F,
+        reply: oneshot::Sender<StoreResult<T>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Box<dyn Job> {
+        Box::new(Self { guarded, work: Some(work), result: None, reply, _permit: permit })
+    }
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Work<'_>) -> StoreResult<T> + Send + 'static,
+{
+    fn guarded(&self) -> bool {
+        self.guarded
+    }
+
+    fn run(&mut self, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let Some(f) = self.work.take() else { return Ok(()) };
+        let result = f(work);
+        let error = result.as_ref().err().cloned();
+        self.result = Some(result);
+        error.map_or(Ok(()), Err)
+    }
+
+    fn finish(self: Box<Self>, failed: Option<&StoreError>) {
+        let result = match (failed, self.result) {
+            // A fault of this job's own is told as it is; it wrote nothing either way.
+            (Some(_), Some(Err(error @ StoreError::Internal(_)))) => Err(error),
+            (Some(why), _) => Err(StoreError::Unavailable(why.to_string())),
+            (None, Some(result)) => result,
+            (None, None) => Err(StoreError::Internal("a job was answered before it ran".into())),
+        };
+        // Nobody waits any more: the work stands all the same.
+        let _gone = self.reply.send(result);
+    }
+}
+
+/// What the writer is told.
+pub(super) enum Message {
+    /// To do and to answer.
+    Job(Box<dyn Job>),
+    /// To answer when the search index has seen everything.
+    CaughtUp(oneshot::Sender<()>),
+    /// To end, after all that waits; answered when the file is closed.
+    Stop(oneshot::Sender<()>),
+}
+
+/// What others may know of the writer.
+#[derive(Debug, Default)]
+pub(super) struct Vitals {
+    /// Ends when the thread has ended without being asked to.
+    pub died: CancellationToken,
+    /// The last batch failed.
+    pub failing: AtomicBool,
+    /// Batches committed.
+    pub commits: AtomicU64,
+    /// Jobs answered in them.
+    pub jobs: AtomicU64,
+}
+
+/// The thread's state.
+pub(super) struct Writer {
+    conn: Connection,
+    queue: Receiver<Message>,
+    cache: Cache,
+    vitals: Arc<Vitals>,
+    durability: Durability,
+    /// Jobs of the last batch.
+    last: usize,
+    waiting: Vec<oneshot::Sender<()>>,
+    /// Whether the index or the purge may have something to do, and since when.
+    backlog: Option<Instant>,
+    paused_until: Option<Instant>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// Says that the thread is gone, also when it panics.
+struct Alarm(Arc<Vitals>, bool);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if !self.1 {
+            self.0.died.cancel();
+        }
+    }
+}
+
+impl Writer {
+    pub fn new(conn: Connection, queue: Receiver<Message>, vitals: Arc<Vitals>, durability: Durability) -> Self {
+        Self {
+            conn,
+            queue,
+            cache: Cache::default(),
+            vitals,
+            durability,
+            last: 0,
+            waiting: Vec::new(),
+            backlog: Some(Instant::now()),
+            paused_until: None,
+            stop: None,
+        }
+    }
+
+    /// Works until it is told to stop or nobody is left to tell it anything.
+    pub fn run(mut self) {
+        let mut alarm = Alarm(Arc::clone(&self.vitals), false);
+        while self.stop.is_none() {
+            let message = match self.backlog {
+                Some(_) => self.queue.recv_timeout(IDLE),
+                None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match message {
+                Ok(message) => self.batch(message),
+                Err(RecvTimeoutError::Timeout) => self.background(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.backlog.is_some_and(|since| since.elapsed() > STARVED) {
+                self.background();
+            }
+        }
+        alarm.1 = true;
+        if let Err(error) = self.conn.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);") {
+            tracing::warn!(%error, "the last checkpoint failed; it is made up for at the next start");
+        }
+        let Self { conn, stop, .. } = self;
+        drop(conn);
+        if let Some(stop) = stop {
+            let _gone = stop.send(());
+        }
+    }
+
+    /// One transaction: the first job and all that wait behind it.
+    fn batch(&mut self, first: Message) {
+        let mut done: Vec<Box<dyn Job>> = Vec::new();
+        let mut next = Some(first);
+        let started = Instant::now();
+        let mut failed: Option<StoreError> = None;
+        while let Some(message) = next.take() {
+            match message {
+                Message::Job(job) => {
+                    if let Err(error) = self.one(job, &mut done) {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+                Message::CaughtUp(reply) => {
+                    self.waiting.push(reply);
+                    self.backlog.get_or_insert_with(Instant::now);
+                }
+                Message::Stop(reply) => self.stop = Some(reply),
+            }
+            next = self.take_more(done.len(), started);
+        }
+        if failed.is_none() && !done.is_empty() {
+            failed = self.commit().err();
+        }
+        self.answer(done, failed.as_ref());
+    }
+
+    /// Runs one job; an error undoes the whole batch.
+    fn one(&mut self, mut job: Box<dyn Job>, done: &mut Vec<Box<dyn Job>>) -> Result<(), StoreError> {
+        if done.is_empty()
+            && let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE")
+        {
+            done.push(job);
+            return Err(error.into());
+        }
+        let guarded = job.guarded();
+        let outcome = if guarded { self.guard(job.as_mut()) } else { self.run_bare(job.as_mut()) };
+        done.push(job);
+        outcome?;
+        // SQLite ends the transaction by itself on some failures of the disk.
+        if self.conn.is_autocommit() {
+            return Err(StoreError::Unavailable("the transaction was given up".into()));
+        }
+        Ok(())
+    }
+
+    fn run_bare(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        match job.run(&mut Work { conn: &self.conn, cache: &mut self.cache }) {
+            Ok(()) | Err(StoreError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn guard(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        // It may change what is known by heart.
+        self.cache.write_back(&self.conn)?;
+        self.cache.clear();
+        self.conn.prepare_cached("SAVEPOINT job")?.execute([])?;
+        let failed = job.run(&mut Work { conn: &self.conn, cache: &mut self.cache }).is_err();
+        if failed && !self.conn.is_autocommit() {
+            self.conn.prepare_cached("ROLLBACK TO job")?.execute([])?;
+        }
+        if !self.conn.is_autocommit() {
+            self.conn.prepare_cached("RELEASE job")?.execute([])?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> StoreResult<()> {
+        self.cache.write_back(&self.conn)?;
+        Ok(self.conn.prepare_cached("COMMIT")?.execute([]).map(drop)?)
+    }
+
+    fn answer(&mut self, done: Vec<Box<dyn Job>>, failed: Option<&StoreError>) {
+        if done.is_empty() {
+            return;
+        }
+        match failed {
+            Some(error) => {
+                tracing::error!(%error, jobs = done.len(), "a batch of writes was undone");
+                if !self.conn.is_autocommit()
+                    && let Err(error) = self.conn.execute_batch("ROLLBACK")
+                {
+                    tracing::error!(%error, "the rollback failed");
+                }
+                self.cache.clear();
+                self.vitals.failing.store(true, Ordering::SeqCst);
+            }
+            None => {
+                self.vitals.failing.store(false, Ordering::SeqCst);
+                self.vitals.commits.fetch_add(1, Ordering::Relaxed);
+                self.vitals.jobs.fetch_add(done.len() as u64, Ordering::Relaxed);
+                self.backlog.get_or_insert_with(Instant::now);
+            }
+        }
+        self.last = done.len();
+        for job in done {
+            job.finish(failed);
+        }
+    }
+
+    /// The next message of the same batch. It waits only where the last batch shows that more are on their way.
+    fn take_more(&self, taken: usize, started: Instant) -> Option<Message> {
+        if self.stop.is_some() || taken >= BATCH || started.elapsed() > FILL {
+            return None;
+        }
+        match self.queue.try_recv() {
+            Ok(message) => Some(message),
+            Err(TryRecvError::Empty) if taken < self.last && started.elapsed() < LINGER => {
+                self.queue.recv_timeout(GAP).ok()
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// One slice of the work that nobody waits for.
+    fn background(&mut self) {
+        if self.paused_until.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        self.paused_until = None;
+        match self.slice() {
+            Ok(true) => self.backlog = Some(Instant::now()),
+            Ok(false) => {
+                self.backlog = None;
+                for reply in self.waiting.drain(..) {
+                    let _gone = reply.send(());
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the search index or a purge could not go on; it is tried again");
+                if !self.conn.is_autocommit() {
+                    let _ended = self.conn.execute_batch("ROLLBACK");
+                }
+                self.cache.clear();
+                self.paused_until = Some(Instant::now() + PAUSE);
+            }
+        }
+    }
+
+    /// True: there may be more. Its commit is not synced by itself: if it is lost, its cursor is lost with it.
+    fn slice(&mut self) -> StoreResult<bool> {
+        self.conn.execute_batch("PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE;")?;
+        let more = index::slice(&self.conn).and_then(|more| Ok(more | purge::slice(&self.conn)?));
+        let ended = match more {
+            Ok(_) => self.conn.execute_batch("COMMIT"),
+            Err(_) => self.conn.execute_batch("ROLLBACK"),
+        };
+        self.conn.execute_batch(self.durability.pragma())?;
+        ended?;
+        more
+    }
+}
