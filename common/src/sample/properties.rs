@@ -85,8 +85,8 @@ fn entry_body() -> impl Strategy<Value = EntryBody> {
 proptest! {
     #[test]
     fn names_are_their_own_spelling(user in user_name(), room in room_name()) {
-        prop_assert_eq!(UserName::parse(user.as_str()).unwrap(), user.clone());
-        prop_assert_eq!(RoomName::parse(room.as_str()).unwrap(), room.clone());
+        prop_assert_eq!(&UserName::parse(user.as_str()).unwrap(), &user);
+        prop_assert_eq!(&RoomName::parse(room.as_str()).unwrap(), &room);
         for place in [RoomRef::Direct(user), RoomRef::Room(room)] {
             prop_assert_eq!(RoomRef::parse(&place.to_string()).unwrap(), place);
         }

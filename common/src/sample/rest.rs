@@ -15,7 +15,7 @@ pub(super) fn all() -> Vec<Sample> {
 }
 
 fn sessions() -> Vec<Sample> {
-    let (who, password) = || -> (String, String) { ("ana".into(), "correct horse".into()) }();
+    let (who, password) = ("ana".to_owned(), "correct horse".to_owned());
     vec![
         sample("REST error", &ErrorReply { error: ErrorBody::invalid("text", "the text is empty") }),
         sample(

@@ -137,6 +137,21 @@ impl RawWebSocket {
         tokio::time::timeout(patience, read).await.is_ok()
     }
 
+    /// Whether the server ends this connection in that time, or says something that holds `what`.
+    pub async fn closes_or_says(&mut self, what: &str, patience: Duration) -> bool {
+        let mut said = Vec::new();
+        let mut buffer = vec![0; 8192];
+        let read = async {
+            while let Ok(n) = self.stream.read(&mut buffer).await {
+                said.extend_from_slice(&buffer[..n]);
+                if n == 0 || String::from_utf8_lossy(&said).contains(what) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(patience, read).await.is_ok()
+    }
+
     /// The connection itself; for a reader that never reads.
     pub fn into_stream(self) -> TcpStream {
         self.stream

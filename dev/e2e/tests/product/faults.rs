@@ -1,0 +1,169 @@
+//! Faults of one machine: readers that stall, ends under load, storms of reconnects.
+
+use std::time::Duration;
+
+use chat_e2e::raw::{self, RawWebSocket};
+use chat_e2e::socket::End;
+use chat_e2e::{Options, Server, Terminal, program, wait};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_reader_that_stops_reading_is_cut_and_others_are_not_held_up() {
+    // A busy room needs more than the kernel's own buffers hold.
+    let server = Server::with(Options::roomy().limit("queue_bytes", 256 * 1024)).await;
+    let (ana, slow) = (server.account("ana").await, server.account("slow").await);
+    let mut stalled = RawWebSocket::chat(&server.address(), &slow.token).await;
+    stalled.text("42/chat,1[\"room:join\",{\"room\":\"lobby\"}]").await;
+    stalled.wait_for("43/chat,1[").await;
+    let stalled = stalled.into_stream();
+    let mut a = ana.socket().await;
+    a.join("lobby").await;
+    let before = server.resident_kib();
+    let text = "x".repeat(8_000);
+    let start = std::time::Instant::now();
+    let mut gone = false;
+    for n in 0..5_000 {
+        a.say("lobby", &text, &format!("k{n}")).await;
+        a.event("message:created").await;
+        if n % 50 == 0 {
+            let present = a.ok("presence:get", json!({"room": "lobby"})).await;
+            gone = !present["present"].to_string().contains("slow");
+        }
+        if gone {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(50), "still held after {:?} and {n} messages", start.elapsed());
+    }
+    assert!(gone, "still there after 40 MB");
+    let grown = server.resident_kib().saturating_sub(before);
+    assert!(grown < 48 * 1024, "{grown} KiB while one reader stalled");
+    drop(stalled);
+    a.say("lobby", "all well", "end").await;
+}
+
+#[tokio::test]
+async fn a_sigterm_under_load_loses_nothing_that_was_acknowledged() {
+    let mut server = Server::start().await;
+    let ana = server.account("ana").await;
+    let mut witness = server.account("bob").await.socket().await;
+    witness.join("lobby").await;
+    let sender = tokio::spawn({
+        let ana = ana.clone();
+        async move {
+            let mut stored = Vec::new();
+            for n in 0.. {
+                let body = json!({"text": format!("m{n}"), "client_id": format!("k{n}")});
+                let post = ana.api.request(reqwest::Method::POST, "/api/v1/rooms/lobby/messages").json(&body);
+                let Ok(response) = post.send().await else { break };
+                if !response.status().is_success() {
+                    break;
+                }
+                let Ok(answer) = response.json::<Value>().await else { break };
+                stored.push((answer["seq"].as_u64().expect("a seq"), format!("m{n}")));
+            }
+            stored
+        }
+    });
+    witness.event_where("message:created", |e| e["seq"].as_u64() > Some(20)).await;
+    let status = server.terminate().await;
+    assert!(status.success(), "SIGTERM ends with {status}");
+    let (end, told) = witness.ended().await;
+    assert_eq!(end, End::Dropped, "official clients must come back by themselves");
+    let notice = told.iter().find(|e| e.name == "server:notice").expect("clients are told");
+    assert_eq!(notice.data["code"], "draining");
+    assert!(notice.data["retry_after_ms"].is_u64(), "{:?}", notice.data);
+    let stored = sender.await.expect("the sender does not panic");
+    server.restart().await;
+    let log = ana.api.history("lobby").await;
+    for (seq, text) in stored {
+        let found: Vec<_> = log.iter().filter(|m| m["text"] == json!(text)).collect();
+        assert!(found.len() == 1 && found[0]["seq"] == json!(seq), "{text}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_data_is_refused() {
+    let server = Server::start().await;
+    let mut command = program::isolated(program::path("chat-server"), server.folder());
+    command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(server.data_dir());
+    let output = program::finish(command, b"").await;
+    assert!(!output.status.success());
+    let err = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(err.contains("data"), "it says what is in use: {err}");
+    assert_eq!(raw::status(&raw::get(&server.address(), "/readyz", "").await), 200);
+}
+
+#[tokio::test]
+async fn many_clients_reconnect_at_once_and_lose_nothing() {
+    let mut server = Server::start().await;
+    let ana = server.account("ana").await;
+    let mut crowd = Vec::new();
+    for n in 0..30 {
+        crowd.push(server.guest(&format!("g{n:03}")).await);
+    }
+    let mut sockets = Vec::new();
+    for guest in &crowd {
+        for _ in 0..5 {
+            let mut socket = guest.socket().await;
+            socket.join("lobby").await;
+            sockets.push(socket);
+        }
+    }
+    let epoch = sockets[0].ready["epoch"].clone();
+    drop(sockets);
+    server.restart().await;
+    let said = ana.say("lobby", "while all were away").await;
+    let back: Vec<_> = crowd
+        .iter()
+        .flat_map(|guest| std::iter::repeat_n(guest.clone(), 5))
+        .map(|guest| {
+            let resume = json!({"epoch": epoch, "rooms": {"lobby": 0}});
+            tokio::spawn(async move {
+                let mut socket = guest.socket().await;
+                let resumed = socket.ok("session:resume", resume).await;
+                resumed["rooms"]["lobby"]["entries"][0]["seq"].as_u64()
+            })
+        })
+        .collect();
+    for task in back {
+        assert_eq!(task.await.expect("no panic"), Some(said));
+    }
+}
+
+#[tokio::test]
+async fn health_is_told_and_unknown_paths_are_not_found() {
+    let server = Server::start().await;
+    let address = server.address();
+    assert_eq!(raw::status(&raw::get(&address, "/healthz", "").await), 200);
+    let ready = server.api().request(reqwest::Method::GET, "/readyz");
+    let ready = chat_e2e::Api::send(ready).await.ok();
+    assert_eq!((&ready["ready"], &ready["store"], &ready["draining"]), (&json!(true), &json!("ok"), &json!(false)));
+    let document = server.api().get("/openapi.json").await.ok();
+    assert!(document["openapi"].as_str().is_some_and(|v| v.starts_with("3.1")), "{}", document["openapi"]);
+    let paths = document["paths"].as_object().expect("paths");
+    for path in ["/auth/login", "/rooms/{room}/messages", "/search", "/me", "/tokens", "/sessions"] {
+        assert!(paths.keys().any(|p| p.ends_with(path)), "{path} is not described: {:?}", paths.keys());
+    }
+    for path in ["/", "/api/v1", "/api/v1/nothing", "/api/v2/me", "/hooks/a/b", "/app/push-data"] {
+        assert_eq!(raw::status(&raw::get(&address, path, "").await), 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_noticed_and_the_client_comes_back() {
+    let server = Server::start().await;
+    let terminal = Terminal::chat_tui(&["--server", &server.url(), "--name", "ana", "--room", "lobby"]);
+    terminal.wait_for("online").await;
+    server.signal("STOP");
+    // Its heartbeat is 10 s; without one it would be noticed after 45.
+    let start = std::time::Instant::now();
+    while terminal.screen().text.contains("online") {
+        assert!(start.elapsed() < Duration::from_secs(35), "{}", terminal.screen().text);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    server.signal("CONT");
+    wait::within(Duration::from_secs(40), "online again", || {
+        terminal.screen().text.contains("online").then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,19 @@
+//! The product from outside, as the documents describe it. One binary, so that it links once; every test has its own
+//! server on its own port, so that all of them run at the same time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod authority;
+mod commands;
+mod deletion;
+mod faults;
+mod foreign;
+mod messages;
+mod passwords;
+mod private;
+mod scene;
+mod tail;
+mod terminal;
+mod terminal_state;
+mod wire;
+mod wire_http;
+mod wire_requests;
