@@ -202,8 +202,7 @@ async fn an_api_token_speaks_within_its_scopes() {
 
 #[tokio::test]
 async fn a_closed_server_takes_no_guests_and_no_registrations() {
-    let server =
-        Server::with(Options::roomy().arg("--guests").arg("off").arg("--registration").arg("closed")).await;
+    let server = Server::with(Options::roomy().arg("--guests").arg("off").arg("--registration").arg("closed")).await;
     server.api().post("/auth/guest", &json!({"name": "ana"})).await.refused(ErrorCode::Forbidden);
     let wish = json!({"name": "ana", "password": "correct horse"});
     server.api().post("/auth/register", &wish).await.refused(ErrorCode::Forbidden);
@@ -215,7 +214,8 @@ async fn a_closed_server_takes_no_guests_and_no_registrations() {
 async fn a_proxy_on_the_same_host_does_not_open_the_door() {
     let server = Server::start().await;
     let guest = |headers: &'static [(&'static str, &'static str)]| {
-        let mut request = server.api().request(reqwest::Method::POST, "/api/v1/auth/guest").json(&json!({"name": "eve"}));
+        let mut request =
+            server.api().request(reqwest::Method::POST, "/api/v1/auth/guest").json(&json!({"name": "eve"}));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -181,7 +181,8 @@ async fn accounts_live_through_register_login_whoami_logout() {
     assert!(code == 0 && out.contains("ana") && !out.contains("~ana"), "{out}");
     shell.code(&["send", "-r", "lobby", "-m", "as ana"], "").await;
     assert_eq!(server.guest("reader").await.api.history("lobby").await[0]["from"]["name"], "ana");
-    let secrets: Vec<_> = walk(shell.home()).into_iter().filter(|p| p.to_string_lossy().contains("credential")).collect();
+    let secrets: Vec<_> =
+        walk(shell.home()).into_iter().filter(|p| p.to_string_lossy().contains("credential")).collect();
     assert!(!secrets.is_empty(), "the session is kept in a file");
     for file in secrets {
         use std::os::unix::fs::PermissionsExt;
@@ -253,7 +254,13 @@ async fn tokens_come_from_the_environment_and_files_but_never_from_a_flag() {
     let (code, _, err) = shell.code(&["--token-file", path, "send", "-r", "lobby", "-m", "by file"], "").await;
     assert_eq!(code, 0, "{err}");
     let mut command = program::isolated(program::path("chat-tui"), shell.home());
-    command.env("CHAT_TOKEN", secret).env("CHAT_SERVER", server.url()).args(["send", "-r", "lobby", "-m", "by variable"]);
+    command.env("CHAT_TOKEN", secret).env("CHAT_SERVER", server.url()).args([
+        "send",
+        "-r",
+        "lobby",
+        "-m",
+        "by variable",
+    ]);
     assert!(program::finish(command, b"").await.status.success());
     let log = ana.api.history("lobby").await;
     assert_eq!(texts(&log), ["by file", "by variable"]);

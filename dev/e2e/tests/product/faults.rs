@@ -162,8 +162,6 @@ async fn a_frozen_server_is_noticed_and_the_client_comes_back() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     server.signal("CONT");
-    wait::within(Duration::from_secs(40), "online again", || {
-        terminal.screen().text.contains("online").then_some(())
-    })
-    .await;
+    wait::within(Duration::from_secs(40), "online again", || terminal.screen().text.contains("online").then_some(()))
+        .await;
 }

@@ -96,7 +96,9 @@ async fn a_refused_client_is_told_why() {
     let server = Server::start().await;
     let test = "a_refused_client_is_told_why";
     for language in [Language::Node, Language::Python] {
-        let Some(mut client) = Foreign::start(language, test, &server.url(), "bad", &["websocket"]).await else { return };
+        let Some(mut client) = Foreign::start(language, test, &server.url(), "bad", &["websocket"]).await else {
+            return;
+        };
         let refusal = client.next("connect_error").await;
         let message = refusal["message"].as_str().expect("a sentence");
         assert!(message.starts_with("unauthorized: "), "{language:?}: {message}");

@@ -12,7 +12,8 @@ async fn the_same_key_is_stored_once_however_often_it_comes() {
     one.join("lobby").await;
     let send = json!({"room": "lobby", "text": "only once", "client_id": "k1"});
     let (a, b) = (one.ask("message:send", &send).await, two.ask("message:send", &send).await);
-    let rest = ana.api.post("/rooms/lobby/messages", &json!({"text": "only once", "client_id": "k1"}));
+    let body = json!({"text": "only once", "client_id": "k1"});
+    let rest = ana.api.post("/rooms/lobby/messages", &body);
     let (a, b, rest) = tokio::join!(one.answer(a), two.answer(b), rest);
     let (a, b) = (a.expect("an answer"), b.expect("an answer"));
     let rest = rest.ok();
@@ -74,7 +75,8 @@ async fn reactions_replies_threads_and_mentions_add_up() {
         b.ok("reaction:set", json!({"room": "lobby", "seq": root, "emoji": "👍", "on": true})).await;
     }
     a.ok("reaction:set", json!({"room": "lobby", "seq": root, "emoji": "👍", "on": true})).await;
-    b.refused("reaction:set", json!({"room": "lobby", "seq": root, "emoji": "ok", "on": true}), ErrorCode::Invalid).await;
+    b.refused("reaction:set", json!({"room": "lobby", "seq": root, "emoji": "ok", "on": true}), ErrorCode::Invalid)
+        .await;
     let reply = json!({"room": "lobby", "text": "yes @ana", "client_id": "b1", "reply_to": root});
     b.ok("message:send", reply).await;
     let created = a.event_where("message:created", |e| e["client_id"] == "b1").await;
@@ -87,7 +89,8 @@ async fn reactions_replies_threads_and_mentions_add_up() {
     b.refused("message:send", bad, ErrorCode::NotFound).await;
     // Unread and mentions count for her, until she has read.
     let listed = a.ok("room:list", json!({})).await;
-    let lobby = listed["rooms"].as_array().expect("a list").iter().find(|r| r["room"] == "lobby").expect("there").clone();
+    let lobby =
+        listed["rooms"].as_array().expect("a list").iter().find(|r| r["room"] == "lobby").expect("there").clone();
     assert_eq!((&lobby["unread"], &lobby["mentions"]), (&json!(1), &json!(1)), "{lobby}");
     let mut elsewhere = ana.socket().await;
     a.ok("read:mark", json!({"room": "lobby", "seq": lobby["head"]})).await;
@@ -104,14 +107,16 @@ async fn search_ignores_case_and_accents_in_every_script() {
     }
     let find = |query: &str| {
         let (api, path) = (ana.api.clone(), format!("/search?query={}", percent(query)));
-        async move { chat_e2e::wait::until_async("the index follows", || {
-            let (api, path) = (api.clone(), path.clone());
-            async move {
-                let found = api.get(&path).await.ok();
-                let first = found["messages"][0]["text"].as_str().map(str::to_owned);
-                first
-            }
-        }).await }
+        async move {
+            chat_e2e::wait::until_async("the index follows", || {
+                let (api, path) = (api.clone(), path.clone());
+                async move {
+                    let found = api.get(&path).await.ok();
+                    found["messages"][0]["text"].as_str().map(str::to_owned)
+                }
+            })
+            .await
+        }
     };
     assert_eq!(find("dien thoai").await, "Điện thoại của tôi");
     assert_eq!(find("京都に").await, "東京都に住んでいます");
@@ -150,7 +155,9 @@ async fn a_resume_brings_exactly_what_was_missed() {
     b.say("lobby", "four", "4").await;
     assert_eq!(back.event_where("message:created", |e| e["text"] == "four").await["seq"], json!(4));
     // Another epoch, or a number that cannot be, voids what was known.
-    for payload in [json!({"room": "lobby", "after": 2, "epoch": "other"}), json!({"room": "lobby", "after": 99, "epoch": epoch})] {
+    for payload in
+        [json!({"room": "lobby", "after": 2, "epoch": "other"}), json!({"room": "lobby", "after": 99, "epoch": epoch})]
+    {
         let sync = back.ok("room:sync", payload).await;
         assert_eq!(sync["reset"], true);
         assert_eq!(sync["messages"].as_array().map(Vec::len), Some(4), "{sync}");

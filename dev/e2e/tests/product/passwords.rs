@@ -8,9 +8,12 @@ use serde_json::json;
 async fn passwords_have_8_to_1024_bytes_and_all_of_them_count() {
     let server = Server::start().await;
     let api = server.api();
-    for (what, password) in
-        [("empty", String::new()), ("seven", "1234567".to_owned()), ("two kB", "x".repeat(2_000)), ("1,025", "x".repeat(1_025))]
-    {
+    for (what, password) in [
+        ("empty", String::new()),
+        ("seven", "1234567".to_owned()),
+        ("two kB", "x".repeat(2_000)),
+        ("1,025", "x".repeat(1_025)),
+    ] {
         let answer = api.post("/auth/register", &json!({"name": "ana", "password": password})).await;
         let error = answer.refused(ErrorCode::Invalid);
         assert_eq!(error["field"], "password", "{what}");
@@ -53,7 +56,8 @@ async fn guessing_meets_a_limit_that_spares_others() {
     assert!(after >= 4, "limited after {after} guesses");
     assert!(error["retry_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{error}");
     // From elsewhere the right one still works, and another name does from here.
-    let elsewhere = reqwest::Client::builder().local_address("127.0.0.9".parse().ok()).no_proxy().build().expect("a client");
+    let elsewhere =
+        reqwest::Client::builder().local_address("127.0.0.9".parse().ok()).no_proxy().build().expect("a client");
     let login = elsewhere.post(format!("{}/api/v1/auth/login", server.url()));
     let right = login.json(&json!({"name": "ana", "password": "correct horse"}));
     Api::send(right).await.ok();

@@ -51,7 +51,13 @@ async fn to_a_stranger_a_private_room_does_not_exist() {
         let not_there = stranger.refused(event, none, ErrorCode::NotFound).await;
         assert_eq!(anonymous(&there, "vault"), anonymous(&not_there, "nowhere"), "{event} tells them apart");
     }
-    for path in ["/rooms/ROOM", "/rooms/ROOM/messages", "/rooms/ROOM/members", "/search?query=combination&room=ROOM", "/presence?room=ROOM"] {
+    for path in [
+        "/rooms/ROOM",
+        "/rooms/ROOM/messages",
+        "/rooms/ROOM/members",
+        "/search?query=combination&room=ROOM",
+        "/presence?room=ROOM",
+    ] {
         let there = eve.api.get(&path.replace("ROOM", "vault")).await.refused(ErrorCode::NotFound);
         let not_there = eve.api.get(&path.replace("ROOM", "nowhere")).await.refused(ErrorCode::NotFound);
         assert_eq!(anonymous(&there, "vault"), anonymous(&not_there, "nowhere"), "{path} tells them apart");

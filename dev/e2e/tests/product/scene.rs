@@ -98,7 +98,10 @@ async fn whole(api: &Api, stored: &BTreeMap<usize, u64>) {
     assert_eq!(seqs, (1..=SENDS as u64).collect::<Vec<_>>(), "a hole, or one too many");
     let mut by_text: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for message in &log {
-        by_text.entry(message["text"].as_str().expect("a text")).or_default().push(message["seq"].as_u64().expect("a seq"));
+        by_text
+            .entry(message["text"].as_str().expect("a text"))
+            .or_default()
+            .push(message["seq"].as_u64().expect("a seq"));
     }
     for (n, seq) in stored {
         assert_eq!(by_text.get(format!("message {n}").as_str()), Some(&vec![*seq]), "message {n}");

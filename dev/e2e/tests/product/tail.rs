@@ -17,7 +17,8 @@ impl Tail {
     fn start(server: &Server, home: &std::path::Path, args: &[&str]) -> Self {
         let mut command = program::isolated(program::path("chat-tui"), home);
         command.args(["--server", &server.url(), "tail", "-r", "lobby"]).args(args);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("chat-tui");
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("chat-tui");
         let out = child.stdout.take().expect("piped");
         let (tell, lines) = channel();
         std::thread::spawn(move || {
@@ -133,7 +134,20 @@ async fn filters_and_counts_end_it() {
         bob.say("lobby", &format!("bob says {n}")).await;
     }
     let mut command = program::isolated(program::path("chat-tui"), home.path());
-    command.args(["--server", &server.url(), "tail", "-r", "lobby", "--json", "--from", "bob", "--grep", "says [12]", "--count", "2"]);
+    command.args([
+        "--server",
+        &server.url(),
+        "tail",
+        "-r",
+        "lobby",
+        "--json",
+        "--from",
+        "bob",
+        "--grep",
+        "says [12]",
+        "--count",
+        "2",
+    ]);
     let output = program::finish(command, b"").await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let out = String::from_utf8(output.stdout).expect("UTF-8");
@@ -155,7 +169,11 @@ async fn a_closed_pipe_ends_quietly() {
     }
     let home = tempfile::tempdir().expect("a home");
     let mut command = program::isolated("sh", home.path());
-    let script = format!("'{}' --server {} tail -r lobby -n 50 2>err | head -n 1; cat err >&2", program::path("chat-tui").display(), server.url());
+    let script = format!(
+        "'{}' --server {} tail -r lobby -n 50 2>err | head -n 1; cat err >&2",
+        program::path("chat-tui").display(),
+        server.url()
+    );
     command.args(["-c", &script]);
     let output = program::finish(command, b"").await;
     let err = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -11,7 +11,19 @@ const POISON: &str = "\u{1b}]52;c;UE9JU09O\u{7}\u{1b}[2J\u{9b}31m\u{1b}]0;title\
 
 /// What a terminal would act on, made of the poison: none of it may be among the bytes that were written.
 fn is_clean(bytes: &[u8], what: &str) {
-    for bad in ["\u{1b}]52", "\u{1b}[2J\u{9b}", "\u{9b}", "\u{1b}]0;title", "\u{202e}", "\u{2066}", "\u{200b}", "\u{feff}", "\u{8}", "\u{7f}", "\u{e0041}"] {
+    for bad in [
+        "\u{1b}]52",
+        "\u{1b}[2J\u{9b}",
+        "\u{9b}",
+        "\u{1b}]0;title",
+        "\u{202e}",
+        "\u{2066}",
+        "\u{200b}",
+        "\u{feff}",
+        "\u{8}",
+        "\u{7f}",
+        "\u{e0041}",
+    ] {
         let found = bytes.windows(bad.len()).any(|w| w == bad.as_bytes());
         assert!(!found, "{what}: {bad:?} reached the terminal");
     }
@@ -24,7 +36,17 @@ async fn terminal_control_is_refused_by_the_server() {
     let ana = server.account("ana").await;
     let mut socket = ana.socket().await;
     socket.ok("room:create", json!({"room": "club"})).await;
-    for bad in ["\u{1b}]52;c;x\u{7}", "\u{1b}[2J", "\u{9b}2J", "a\u{202e}b", "a\rb", "tag\u{e0041}", "\u{2066}x", "\u{7f}", "a\u{0}b"] {
+    for bad in [
+        "\u{1b}]52;c;x\u{7}",
+        "\u{1b}[2J",
+        "\u{9b}2J",
+        "a\u{202e}b",
+        "a\rb",
+        "tag\u{e0041}",
+        "\u{2066}x",
+        "\u{7f}",
+        "a\u{0}b",
+    ] {
         let send = json!({"room": "club", "text": bad, "client_id": "k"});
         assert_eq!(socket.refused("message:send", send, ErrorCode::Invalid).await["field"], "text", "{bad:?}");
         for (event, payload) in [
@@ -46,10 +68,22 @@ async fn terminal_control_is_refused_by_the_server() {
 async fn a_hostile_servers_every_field_is_shown_as_marks_in_the_full_screen() {
     let tells = [
         ("server:notice", json!({"code": POISON, "message": POISON})),
-        ("typing:changed", json!({"room": "lobby", "user": {"id": "0000000000002", "name": "~eve", "display_name": POISON, "kind": "guest"}, "on": true})),
-        ("room:updated", json!({"room": "lobby", "seq": 4, "at": "2026-01-01T00:00:00.000Z", "from": {"id": "0000000000002", "name": "~eve", "display_name": POISON, "kind": "guest"}, "topic": POISON})),
-        ("member:removed", json!({"room": "lobby", "seq": 5, "at": "2026-01-01T00:00:00.000Z", "from": {"id": "0000000000002", "name": "~eve", "display_name": POISON, "kind": "guest"}, "user": {"id": "0000000000003", "name": "~bob", "display_name": POISON, "kind": "guest"}, "how": "kick", "reason": POISON})),
-        ("event:custom", json!({"room": "lobby", "from": {"id": "0000000000002", "name": "~eve", "display_name": POISON, "kind": "guest"}, "name": POISON, "data": POISON})),
+        (
+            "typing:changed",
+            json!({"room": "lobby", "user": {"id": "0000000000002", "name": "~eve", "display_name": POISON, "kind": "guest"}, "on": true}),
+        ),
+        (
+            "room:updated",
+            json!({"room": "lobby", "seq": 4, "at": "2026-01-01T00:00:00.000Z", "from": {"id": "0000000000002", "name": "~eve", "display_name": POISON, "kind": "guest"}, "topic": POISON}),
+        ),
+        (
+            "member:removed",
+            json!({"room": "lobby", "seq": 5, "at": "2026-01-01T00:00:00.000Z", "from": {"id": "0000000000002", "name": "~eve", "display_name": POISON, "kind": "guest"}, "user": {"id": "0000000000003", "name": "~bob", "display_name": POISON, "kind": "guest"}, "how": "kick", "reason": POISON}),
+        ),
+        (
+            "event:custom",
+            json!({"room": "lobby", "from": {"id": "0000000000002", "name": "~eve", "display_name": POISON, "kind": "guest"}, "name": POISON, "data": POISON}),
+        ),
         (POISON, json!({"room": POISON})),
     ];
     let tells = tells.into_iter().map(|(n, d)| (n.to_owned(), d)).collect();
@@ -111,7 +145,9 @@ async fn a_hostile_servers_every_field_is_shown_as_marks_in_plain_output() {
 
 #[tokio::test]
 async fn endless_marks_words_and_sequences_are_bounded() {
-    for text in [format!("a{}", "\u{301}".repeat(10_000)), "w".repeat(40_000), format!("\u{1b}]8;;{}", "x".repeat(20_000))] {
+    for text in
+        [format!("a{}", "\u{301}".repeat(10_000)), "w".repeat(40_000), format!("\u{1b}]8;;{}", "x".repeat(20_000))]
+    {
         let hostile = Hostile::start(Poison { text, ..Poison::default() }).await;
         let mut terminal = Terminal::chat_tui(&["--server", hostile.url(), "--name", "ana", "--room", "lobby"]);
         terminal.wait_until("a screen", |s| s.alternate && s.text.contains('›')).await;
@@ -143,8 +179,14 @@ async fn numbers_that_cannot_be_do_not_hang_the_client() {
         created(json!(u64::MAX), "max"),
         created(json!(1.5), "half"),
         ("room:head".to_owned(), json!({"room": "lobby", "head": 9_223_372_036_854_775_808_u64})),
-        ("read:changed".to_owned(), json!({"room": "lobby", "read": u64::MAX, "unread": 4_294_967_295_u32, "mentions": 4_294_967_295_u32})),
-        ("presence:count".to_owned(), json!({"room": "lobby", "members": 4_294_967_295_u32, "present": 4_294_967_295_u32})),
+        (
+            "read:changed".to_owned(),
+            json!({"room": "lobby", "read": u64::MAX, "unread": 4_294_967_295_u32, "mentions": 4_294_967_295_u32}),
+        ),
+        (
+            "presence:count".to_owned(),
+            json!({"room": "lobby", "members": 4_294_967_295_u32, "present": 4_294_967_295_u32}),
+        ),
     ];
     let hostile = Hostile::start(Poison { tells, head: 1 << 63, endless: true, ..Poison::default() }).await;
     let mut terminal = Terminal::chat_tui(&["--server", hostile.url(), "--name", "ana", "--room", "lobby"]);

@@ -80,7 +80,9 @@ async fn an_allowed_origin_passes() {
 async fn a_foreign_preflight_gets_no_permission() {
     let server = Server::start().await;
     let address = server.address();
-    for path in ["/api/v1/me", "/api/v1/auth/login", "/api/v1/rooms/lobby/messages", "/socket.io/?EIO=4&transport=polling"] {
+    for path in
+        ["/api/v1/me", "/api/v1/auth/login", "/api/v1/rooms/lobby/messages", "/socket.io/?EIO=4&transport=polling"]
+    {
         let request = format!(
             "OPTIONS {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nOrigin: https://evil.example\r\n\
              Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n\r\n"

@@ -103,7 +103,11 @@ async fn requests_of_one_socket_are_handled_in_order() {
     socket.join("lobby").await;
     let mut ids = Vec::new();
     for n in 0..200 {
-        ids.push(socket.ask("message:send", &json!({"room": "lobby", "text": format!("{n}"), "client_id": format!("{n}")})).await);
+        ids.push(
+            socket
+                .ask("message:send", &json!({"room": "lobby", "text": format!("{n}"), "client_id": format!("{n}")}))
+                .await,
+        );
     }
     for (n, id) in ids.into_iter().enumerate() {
         let reply = socket.answer(id).await.expect("an answer");
@@ -130,7 +134,9 @@ async fn bad_room_names_are_invalid_everywhere() {
         ana.api.post("/rooms", &json!({"room": room})).await.refused(ErrorCode::Invalid);
     }
     let bearer = format!("Authorization: Bearer {}\r\n", ana.token);
-    for path in ["/rooms/%2e%2e", "/rooms/a%2Fb", "/rooms/..%2fetc", "/rooms/%F0%9F%8E%89", "/rooms/a%00b", "/rooms/%ff"] {
+    for path in
+        ["/rooms/%2e%2e", "/rooms/a%2Fb", "/rooms/..%2fetc", "/rooms/%F0%9F%8E%89", "/rooms/a%00b", "/rooms/%ff"]
+    {
         let answer = chat_e2e::raw::get(&server.address(), &format!("/api/v1{path}"), &bearer).await;
         assert!(matches!(chat_e2e::raw::status(&answer), 400 | 404), "{path}: {answer}");
         assert!(answer.contains("\"error\""), "{path}: {answer}");
