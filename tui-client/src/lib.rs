@@ -15,3 +15,4 @@ pub mod net;
 pub mod notify;
 pub mod server_url;
 pub mod theme;
+pub mod ui;

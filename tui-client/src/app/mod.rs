@@ -151,6 +151,8 @@ pub struct App {
     pub public: Vec<RoomSummary>,
     /// The look in use, to be shown in settings.
     pub theme: String,
+    /// The looks there are.
+    pub themes: &'static [&'static str],
     history: Vec<String>,
     history_at: Option<usize>,
     history_draft: String,
@@ -183,6 +185,8 @@ pub struct Start {
     pub keymap: Keymap,
     /// The look's name.
     pub theme: String,
+    /// The looks there are.
+    pub themes: &'static [&'static str],
     /// Now.
     pub now: Timestamp,
 }
@@ -214,6 +218,7 @@ impl App {
             blocked: BTreeSet::new(),
             public: Vec::new(),
             theme: start.theme,
+            themes: start.themes,
             history: Vec::new(),
             history_at: None,
             history_draft: String::new(),
