@@ -308,6 +308,11 @@ impl App {
         self.toast = Some(Toast { text: text.into(), error: false, until: self.now.plus(Duration::from_secs(6)) });
     }
 
+    /// Says something that went wrong outside.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.complain(text);
+    }
+
     fn complain(&mut self, text: impl Into<String>) {
         self.toast = Some(Toast { text: text.into(), error: true, until: self.now.plus(Duration::from_secs(10)) });
     }
