@@ -3,8 +3,8 @@
 //! `net`, `api` and `cache` know the contract and nothing of the screen; `app` and `ui` are pure; `runtime` and `cli`
 //! tie them together.
 
-pub mod app;
 pub mod api;
+pub mod app;
 pub mod cache;
 pub mod cli;
 pub mod command;

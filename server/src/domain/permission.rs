@@ -29,7 +29,7 @@ pub enum Action {
     SetTopic,
     /// Public or private.
     SetKind,
-    /// Kick, ban, unban, mute.
+    /// Kick, ban, unban, mute; the room's webhooks.
     Moderate,
     /// Moderator or member.
     SetRole,

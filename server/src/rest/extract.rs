@@ -35,6 +35,14 @@ pub struct Params<T>(pub T);
 /// A JSON body.
 pub struct Json<T>(pub T);
 
+/// A body of any kind, within the limit.
+pub struct Whole {
+    /// The request's.
+    pub headers: HeaderMap,
+    /// The body.
+    pub bytes: bytes::Bytes,
+}
+
 /// A JSON body that may be left out.
 pub struct MaybeJson<T>(pub T);
 
@@ -143,6 +151,11 @@ impl At {
         self.parse("emoji")
     }
 
+    /// A parameter as it came.
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name)
+    }
+
     /// `{id}`, opaque.
     pub fn id(&self) -> &str {
         self.get("id")
@@ -171,6 +184,14 @@ impl<T: DeserializeOwned> FromRequest<Rest> for Json<T> {
         let (headers, body) = whole(request, rest).await?;
         need_json(&headers)?;
         decode(&body).map(Self)
+    }
+}
+
+impl FromRequest<Rest> for Whole {
+    type Rejection = Failure;
+    async fn from_request(request: Request, rest: &Rest) -> Result<Self> {
+        let (headers, bytes) = whole(request, rest).await?;
+        Ok(Self { headers, bytes })
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod extract;
 mod health;
+mod hooks;
 mod me;
 mod members;
 mod messages;

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::error::Failure;
 use super::{
-    Rest, admin, auth, cors, deadline, docs, events, health, me, members, messages, openapi, presence, rooms, search,
-    sessions, tokens,
+    Rest, admin, auth, cors, deadline, docs, events, health, hooks, me, members, messages, openapi, presence, rooms,
+    search, sessions, tokens,
 };
 
 /// Where the interface lives.
@@ -43,6 +43,8 @@ fn v1() -> OpenApiRouter<Rest> {
         .routes(routes!(messages::patch, messages::delete))
         .routes(routes!(messages::react, messages::unreact))
         .routes(routes!(events::events))
+        .routes(routes!(hooks::list, hooks::create))
+        .routes(routes!(hooks::delete))
         .routes(routes!(search::search))
         .routes(routes!(presence::get))
         .routes(routes!(admin::users))
@@ -58,6 +60,7 @@ fn v1() -> OpenApiRouter<Rest> {
 pub(super) fn parts() -> (Router<Rest>, OpenApi) {
     let (router, api) = OpenApiRouter::with_openapi(openapi::frame())
         .nest(BASE, v1())
+        .routes(routes!(hooks::post))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .split_for_parts();

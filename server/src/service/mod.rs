@@ -10,6 +10,7 @@ mod caller;
 pub mod custom;
 pub mod error;
 pub mod history;
+pub mod hooks;
 pub mod limiter;
 pub mod members;
 pub mod messages;

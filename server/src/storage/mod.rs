@@ -7,11 +7,13 @@
 mod accounts;
 #[cfg(test)]
 pub mod contract;
+mod hooks;
 mod log;
 mod rooms;
 pub mod sqlite;
 
 pub use accounts::*;
+pub use hooks::*;
 pub use log::*;
 pub use rooms::*;
 
@@ -39,7 +41,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A whole store. `Arc<dyn Store>` is what the services hold.
 #[async_trait]
-pub trait Store: Accounts + Rooms + Log + Send + Sync {
+pub trait Store: Accounts + Rooms + Log + Hooks + Send + Sync {
     /// The lineage; constant while the store is open.
     fn epoch(&self) -> Epoch;
     /// Whether it can write now; for `/readyz`.

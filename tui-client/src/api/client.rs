@@ -63,8 +63,7 @@ impl Client {
     ) -> Result<T, ApiError> {
         let access = self.session.access(None).await.map_err(|e| ApiError::Refused { body: e.error })?;
         let Content { query, body, key } = content;
-        let first =
-            self.api.call(method.clone(), path, Some(&access.token), Content { query, body, key }).await;
+        let first = self.api.call(method.clone(), path, Some(&access.token), Content { query, body, key }).await;
         match first {
             Err(ApiError::Refused { body: error }) if error.code == ErrorCode::Unauthorized => {
                 let fresh = self
@@ -119,9 +118,8 @@ impl Client {
 
     /// Becomes a member.
     pub async fn join(&self, room: &RoomRef) -> Result<(), ApiError> {
-        let _: serde_json::Value = self
-            .call(Method::POST, &["rooms", &room.to_string(), "join"], body(&chat_common::event::Empty {}))
-            .await?;
+        let _: serde_json::Value =
+            self.call(Method::POST, &["rooms", &room.to_string(), "join"], body(&chat_common::event::Empty {})).await?;
         Ok(())
     }
 

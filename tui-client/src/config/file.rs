@@ -257,7 +257,8 @@ mod tests {
 
     #[test]
     fn later_files_and_profiles_win() {
-        let mut all = read(Path::new("a"), "server = \"http://a\"\ntimeout = \"1s\"\n[profiles.w]\nname = \"x\"").unwrap();
+        let mut all =
+            read(Path::new("a"), "server = \"http://a\"\ntimeout = \"1s\"\n[profiles.w]\nname = \"x\"").unwrap();
         all.lay_over(read(Path::new("b"), "server = \"http://b\"\n[profiles.w]\nserver = \"http://c\"").unwrap());
         assert_eq!(all.top.server.as_ref().unwrap().to_string(), "http://b");
         let (name, w) = all.with_profile(Some("w")).unwrap();

@@ -68,12 +68,7 @@ impl std::fmt::Debug for Stored {
 
 impl From<chat_common::rest::Session> for Stored {
     fn from(s: chat_common::rest::Session) -> Self {
-        Self {
-            user: s.user,
-            access_token: s.access_token,
-            expires_at: s.expires_at,
-            refresh_token: s.refresh_token,
-        }
+        Self { user: s.user, access_token: s.access_token, expires_at: s.expires_at, refresh_token: s.refresh_token }
     }
 }
 

@@ -23,9 +23,9 @@ use chat_common::model::{Member, Message, Presence, RoomSummary};
 use chat_common::{ClientId, Epoch, ErrorBody, RoomName, RoomRef, Seq, Timestamp};
 use tokio::sync::mpsc;
 
-pub use any::{AnyReply, AnyRequest};
 pub use crate::cache::{Outgoing, new_client_id};
 pub use crate::credentials::{Access, TokenError, Tokens};
+pub use any::{AnyReply, AnyRequest};
 
 pub use crate::server_url::ServerUrl;
 

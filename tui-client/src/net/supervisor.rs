@@ -11,10 +11,10 @@ use chat_common::{Clock, SystemClock};
 use tokio::sync::mpsc;
 
 use super::state::{Action, Event, Now, State};
-use crate::credentials::{Access, TokenError};
 use super::transport::{Link, LinkEvent, Transport};
 use super::{COMMANDS, Command, EVENTS, NetEvent, NetHandle, NetOptions, Outgoing};
 use crate::cache::{Cache, OutboxRow, RowState};
+use crate::credentials::{Access, TokenError};
 
 /// Packets of a link waiting to be read.
 const PACKETS: usize = 4_096;

@@ -6,8 +6,11 @@ use rusqlite::Connection;
 use crate::storage::{StoreError, StoreResult};
 
 /// Every step, oldest first.
-pub(super) const STEPS: [&str; 2] =
-    [include_str!("migrations/0001_core.sql"), include_str!("migrations/0002_search.sql")];
+pub(super) const STEPS: [&str; 3] = [
+    include_str!("migrations/0001_core.sql"),
+    include_str!("migrations/0002_search.sql"),
+    include_str!("migrations/0003_hooks.sql"),
+];
 
 /// Brings a database to the schema of this program, each step in its own transaction.
 pub(super) fn migrate(conn: &mut Connection) -> StoreResult<()> {

@@ -13,6 +13,7 @@ mod change;
 mod entry;
 mod error;
 mod history;
+mod hooks;
 mod index;
 mod log;
 mod members;

@@ -17,7 +17,7 @@ pub(super) fn slice(conn: &Connection) -> StoreResult<bool> {
         .optional()?;
     let Some(room) = room else { return Ok(false) };
     if !messages(conn, RoomId(room))? {
-        for table in ["entries", "mentions", "reactions", "sanctions"] {
+        for table in ["entries", "mentions", "reactions", "sanctions", "hooks"] {
             conn.execute(&format!("DELETE FROM {table} WHERE room = ?1"), [room])?;
         }
         conn.prepare_cached("DELETE FROM rooms WHERE id = ?1")?.execute([room])?;

@@ -18,11 +18,11 @@ use super::backoff::{self, Jitter};
 use super::heartbeat::Heartbeat;
 use super::outbox::{Change, Outbox};
 use super::resume::Log;
-use crate::credentials::{Access, TokenError};
 use super::transport::{Kind, LinkEvent};
 use super::waiters::Waiters;
 use super::{AnyRequest, LineState, NetEvent, Position, TransportChoice};
 use crate::cache::{OutboxRow, RowState};
+use crate::credentials::{Access, TokenError};
 
 /// How long a connection may take until `ready`.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
