@@ -2,12 +2,13 @@
 //! to judge, in the transaction of the write.
 
 use chat_common::event::server::ServerRole;
-use chat_common::model::{RoomKind, RoomSummary};
+use chat_common::model::RoomSummary;
 use chat_common::rest::Scope;
 use chat_common::{RoomName, RoomRef, Timestamp, UserName};
 
 use super::{Caller, Error, Result, Services};
 use crate::domain::Refusal;
+use crate::domain::permission::{self, Standing};
 use crate::storage::{Access, FOREVER_MS, RoomView, UserRow};
 
 /// A user by name.
@@ -65,9 +66,7 @@ pub(super) async fn speakable(s: &Services, caller: &Caller, room: &RoomRef) -> 
     let Some(membership) = &access.membership else {
         return Err(Refusal::Forbidden("you are not a member of this room; join it first").into());
     };
-    if let Some(until) = membership.muted_until.filter(|until| *until > now) {
-        return Err(Refusal::Muted { until }.into());
-    }
+    permission::writable(membership.muted_until, now)?;
     if let Some(peer) = &access.peer
         && s.store.blocks(peer.id).await?.contains(&caller.user.id)
     {
@@ -76,23 +75,25 @@ pub(super) async fn speakable(s: &Services, caller: &Caller, room: &RoomRef) -> 
     Ok(access)
 }
 
-/// Whether the caller may read the room: members, everyone not banned where it is public, server admins but in
-/// direct conversations. What it may not see is `not_found`.
+/// Whether the caller may read the room, by the same table as the writes. What it may not see is `not_found`.
 pub(super) fn may_read(caller: &Caller, access: &Access) -> Result<()> {
-    let kind = access.room.kind;
-    if access.membership.is_some() || (caller.role == ServerRole::Admin && kind != RoomKind::Direct) {
-        return Ok(());
-    }
-    match (kind, access.banned_until) {
-        (RoomKind::Public, None) => Ok(()),
-        (RoomKind::Public, Some(until)) => Err(banned(until)),
-        _ => Err(Refusal::ROOM.into()),
-    }
+    let standing = Standing {
+        kind: access.room.kind,
+        role: access.membership.as_ref().map(|m| m.role),
+        admin: caller.role == ServerRole::Admin,
+        banned: access.banned_until.map(ends),
+    };
+    Ok(standing.check(permission::Action::Read)?)
+}
+
+/// A stored end; `None`: there is none.
+fn ends(until: Timestamp) -> Option<Timestamp> {
+    Some(until).filter(|t| *t < Timestamp::from_millis(FOREVER_MS))
 }
 
 /// `banned` until a stored time.
 pub(super) fn banned(until: Timestamp) -> Error {
-    Refusal::Banned { until: Some(until).filter(|t| t.as_millis() < FOREVER_MS) }.into()
+    Refusal::Banned { until: ends(until) }.into()
 }
 
 /// A room as clients see it.

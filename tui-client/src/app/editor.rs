@@ -69,9 +69,7 @@ impl Editor {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        // A word typed is one step of undo; white space begins the next.
-        self.typing &= !text.starts_with(char::is_whitespace);
-        self.step(typed);
+        self.step(typed && !text.starts_with(char::is_whitespace));
         self.text.insert_str(self.cursor, &text[..end]);
         self.cursor = self.settle(self.cursor + end);
         end == text.len()
