@@ -11,8 +11,8 @@ pub struct Rules {
     /// The modules from the innermost layer outward. A module may know those of earlier layers and itself; modules
     /// of one layer do not know each other.
     pub layers: &'static [&'static [&'static str]],
-    /// Edges that are allowed beside, `(from, to)`.
-    pub also: &'static [(&'static str, &'static str)],
+    /// Modules that may know less than their layer allows: these alone.
+    pub narrow: &'static [(&'static str, &'static [&'static str])],
     /// Foreign crates and the only places (path prefixes below `src/`) that may name them.
     pub only_in: &'static [(&'static str, &'static [&'static str])],
 }
@@ -75,8 +75,9 @@ fn layer(module: &str, rules: &Rules) -> Option<usize> {
 }
 
 fn may_know(from: &str, to: &str, rules: &Rules) -> bool {
-    if rules.also.contains(&(from, to)) {
-        return true;
+    let narrowed = rules.narrow.iter().find(|(module, _)| *module == from);
+    if narrowed.is_some_and(|(_, allowed)| layer(to, rules).is_some() && !allowed.contains(&to)) {
+        return false;
     }
     match (layer(from, rules), layer(to, rules)) {
         (Some(from), Some(to)) => to < from,

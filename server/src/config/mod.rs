@@ -19,7 +19,7 @@ pub use database::{Database, Durability};
 pub use file::File;
 pub use flags::Flags;
 pub use listen::Listen;
-pub use log::{Log, LogFormat};
+pub use log::{DEFAULT_FILTER, Log, LogFormat};
 
 use crate::domain::policy;
 use crate::listen::Cidr;

@@ -3,15 +3,7 @@
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::{Log, LogFormat};
-
-/// What is logged where nothing else is said.
-pub const DEFAULT_FILTER: &str = "info";
-
-/// Whether `filter` can be read, as in `info`, `chat_server=debug`, `warn,chat_server::rest=trace`.
-pub fn check_filter(filter: &str) -> Result<(), String> {
-    filter.parse::<EnvFilter>().map(|_| ()).map_err(|e| e.to_string())
-}
+use crate::config::{DEFAULT_FILTER, Log, LogFormat};
 
 /// Starts logging; called once by the program, never by a library user. A second call changes nothing.
 pub fn start(log: &Log) {
