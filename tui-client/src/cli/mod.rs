@@ -1,6 +1,87 @@
-//! The command line.
+//! The command line: what can be asked for, one sub-command a file. Exit codes follow sysexits; see [`error`].
+
+mod args;
+mod completions;
+mod config;
+mod context;
+pub mod error;
+mod history;
+mod login;
+mod logout;
+mod message;
+mod output;
+mod password;
+mod register;
+mod rooms;
+mod screen;
+mod search;
+mod send;
+mod tail;
+mod who;
+mod whoami;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+use context::Context;
+use error::{CliError, Exit};
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Nothing can be done about a closed terminal.
+            let _ = e.print();
+            let fine = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if fine { ExitCode::SUCCESS } else { Exit::Usage.into() };
+        }
+    };
+    let json = cli.global.json || matches!(cli.command, Some(Command::Listen(_)));
+    match run(cli) {
+        Ok(code) => code,
+        Err(e) => e.report(json),
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    output::log_to_stderr(cli.global.verbose, cli.command.is_none());
+    let Cli { global, name, command } = cli;
+    let Some(command) = command else {
+        return screen::run(Context::new(global, name)?);
+    };
+    let name = command.name().cloned().or(name);
+    match command {
+        Command::Completions(args) => completions::run(&args),
+        Command::Config(args) => config::run(&args, &global),
+        Command::Send(args) => send::run(Context::new(global, name)?, args),
+        Command::Tail(args) => tail::run(Context::new(global, name)?, args),
+        Command::Listen(mut args) => {
+            args.listen();
+            tail::run(Context::new(args::Global { json: true, ..global }, name)?, args)
+        }
+        Command::History(args) => block_on(history::run(Context::new(global, name)?, args)),
+        Command::Search(args) => block_on(search::run(Context::new(global, name)?, args)),
+        Command::Rooms(args) => block_on(rooms::run(Context::new(global, name)?, args)),
+        Command::Who(_) => block_on(who::run(Context::new(global, name)?)),
+        Command::Register(args) => block_on(register::run(Context::new(global, name)?, args)),
+        Command::Login(args) => block_on(login::run(Context::new(global, name)?, args)),
+        Command::Logout(_) => block_on(logout::run(Context::new(global, name)?)),
+        Command::Whoami(_) => block_on(whoami::run(Context::new(global, name)?)),
+    }
+}
+
+/// One thread is enough for one request, and is there at once.
+fn block_on(command: impl Future<Output = Result<ExitCode, CliError>>) -> Result<ExitCode, CliError> {
+    runtime()?.block_on(command)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::new(Exit::Bug, "internal", format!("no runtime: {e}")))
 }

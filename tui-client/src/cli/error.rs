@@ -1,0 +1,232 @@
+//! How commands fail: exit codes after sysexits, a sentence on the standard error, an object on the output with `--json`.
+
+use std::process::ExitCode;
+
+use chat_common::{ErrorBody, ErrorCode};
+use serde_json::json;
+
+use super::output;
+use crate::api::ApiError;
+use crate::config::ConfigError;
+use crate::credentials::TokenError;
+
+/// Exit codes. Stable: scripts branch on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing matched.
+    NoMatch = 1,
+    /// The command line is wrong.
+    Usage = 64,
+    /// The data is wrong: empty, too long, not UTF-8.
+    Data = 65,
+    /// The input is not there.
+    NoInput = 66,
+    /// No such room, user or message.
+    NotFound = 67,
+    /// The host is not known.
+    HostUnknown = 68,
+    /// Unreachable after the retries.
+    Unreachable = 69,
+    /// A bug.
+    Bug = 70,
+    /// A file cannot be made.
+    CannotCreate = 73,
+    /// A file cannot be read or written.
+    Io = 74,
+    /// Safe to repeat with the same key.
+    Temporary = 75,
+    /// Client and server do not speak the same protocol.
+    Protocol = 76,
+    /// Not allowed.
+    NotAllowed = 77,
+    /// The configuration is wrong.
+    Config = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A failure, ready to be told.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CliError {
+    /// The program's exit code.
+    pub exit: Exit,
+    /// For scripts.
+    pub code: String,
+    /// For people: what is wrong.
+    pub message: String,
+    /// For people: what to do next.
+    pub hint: Option<String>,
+    /// The key of the message that was to be sent.
+    pub key: Option<String>,
+    /// Milliseconds until a repeat makes sense, if the server said so.
+    pub retry_after_ms: Option<u64>,
+    /// The reader has gone away: nothing is told.
+    pub quiet: bool,
+}
+
+impl CliError {
+    /// A failure with a code and a sentence.
+    pub fn new(exit: Exit, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            code: code.to_owned(),
+            message: message.into(),
+            hint: None,
+            key: None,
+            retry_after_ms: None,
+            quiet: false,
+        }
+    }
+
+    /// A mistake on the command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// With what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A file that cannot be read or written.
+    pub fn io(path: impl std::fmt::Display, error: &std::io::Error) -> Self {
+        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NoInput } else { Exit::Io };
+        Self::new(exit, "io", format!("{path}: {error}"))
+    }
+
+    /// Whether the same command may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.exit, Exit::Temporary | Exit::Unreachable)
+    }
+
+    /// Tells it and gives the exit code.
+    pub fn report(self, json: bool) -> ExitCode {
+        if self.quiet {
+            return ExitCode::SUCCESS;
+        }
+        if json {
+            // Where even that cannot be written, the exit code has to do.
+            let _ = output::json(&self.to_json());
+        } else {
+            output::complain(&self.message);
+            if let Some(hint) = &self.hint {
+                output::complain(hint);
+            }
+        }
+        self.exit.into()
+    }
+
+    /// The object of `--json`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut error = json!({
+            "code": self.code,
+            "exit": self.exit as u8,
+            "retryable": self.is_retryable(),
+            "message": self.message,
+        });
+        if let Some(map) = error.as_object_mut() {
+            for (name, value) in [("key", &self.key), ("hint", &self.hint)] {
+                if let Some(value) = value {
+                    map.insert(name.to_owned(), json!(value));
+                }
+            }
+            if let Some(ms) = self.retry_after_ms {
+                map.insert("retry_after_ms".to_owned(), json!(ms));
+            }
+        }
+        json!({ "v": 1, "ok": false, "error": error })
+    }
+}
+
+impl From<ErrorBody> for CliError {
+    fn from(body: ErrorBody) -> Self {
+        let exit = match body.code {
+            ErrorCode::Unauthorized | ErrorCode::Forbidden | ErrorCode::Banned | ErrorCode::Muted => Exit::NotAllowed,
+            ErrorCode::NotFound => Exit::NotFound,
+            ErrorCode::Conflict | ErrorCode::Invalid | ErrorCode::TooLarge => Exit::Data,
+            ErrorCode::RateLimited | ErrorCode::Unavailable | ErrorCode::Internal => Exit::Temporary,
+            ErrorCode::Unsupported => Exit::Protocol,
+        };
+        let message = match &body.field {
+            Some(field) => format!("{}: {}", field, body.message),
+            None => body.message,
+        };
+        let mut error = Self::new(exit, body.code.as_str(), message);
+        error.retry_after_ms = body.retry_after_ms;
+        error
+    }
+}
+
+impl From<ApiError> for CliError {
+    fn from(e: ApiError) -> Self {
+        let message = e.to_string();
+        match e {
+            ApiError::Refused { body } => body.into(),
+            ApiError::HostUnknown { .. } => Self::new(Exit::HostUnknown, "host_unknown", message),
+            ApiError::Unreachable { .. } => Self::new(Exit::Unreachable, "unreachable", message)
+                .hint("is the server running there? --server URL names another one"),
+            ApiError::NoAnswer { .. } => Self::new(Exit::Temporary, "timeout", message),
+            ApiError::Answer { .. } => Self::new(Exit::Protocol, "protocol", message),
+            ApiError::Setup(_) => Self::new(Exit::Config, "config", message),
+        }
+    }
+}
+
+impl From<TokenError> for CliError {
+    fn from(e: TokenError) -> Self {
+        e.error.into()
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(e: ConfigError) -> Self {
+        Self::new(Exit::Config, "config", e.to_string())
+    }
+}
+
+impl From<crate::cache::CacheError> for CliError {
+    fn from(e: crate::cache::CacheError) -> Self {
+        Self::new(Exit::CannotCreate, "cache", e.to_string())
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    /// Of the standard output.
+    fn from(e: std::io::Error) -> Self {
+        let quiet = e.kind() == std::io::ErrorKind::BrokenPipe;
+        Self { quiet, ..Self::new(Exit::Io, "io", format!("cannot write: {e}")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_become_exits() {
+        for (code, exit) in [
+            (ErrorCode::Muted, 77),
+            (ErrorCode::NotFound, 67),
+            (ErrorCode::TooLarge, 65),
+            (ErrorCode::RateLimited, 75),
+            (ErrorCode::Unsupported, 76),
+        ] {
+            assert_eq!(CliError::from(ErrorBody::new(code, "x")).exit as u8, exit);
+        }
+    }
+
+    #[test]
+    fn a_failure_reads_as_documented() {
+        let mut e = CliError::new(Exit::Temporary, "timeout", "no answer in 10s").hint("repeat with --key k");
+        e.key = Some("k".to_owned());
+        let expected = r#"{"error":{"code":"timeout","exit":75,"hint":"repeat with --key k","key":"k","message":"no answer in 10s","retryable":true},"ok":false,"v":1}"#;
+        assert_eq!(e.to_json().to_string(), expected);
+    }
+}
