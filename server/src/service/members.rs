@@ -94,7 +94,7 @@ async fn moderate(
         // The entry comes first: it is the last one that the removed member is told.
         tell::change(&s2, &change).await;
         if removes && change.entry.is_some() {
-            s2.presence.forget_members(change.room.id);
+            s2.presence.member_left(change.room.id, user);
             tell::user(&s2, user, Hint::RoomGone { room: change.room.name.clone() }, None).await;
             tell::authority(&s2).await;
         }

@@ -34,7 +34,7 @@ pub(super) async fn authority(s: &Services) {
 
 /// Somebody became a member: told to the room (in large ones as a count) and to its own other connections.
 pub(super) async fn joined(s: &Services, row: &RoomRow, member: &User, except: Option<ConnId>) {
-    s.presence.forget_members(row.id);
+    s.presence.member_joined(row.id, member.id);
     if row.members <= s.limits.presence_room {
         let hint = Hint::MemberJoined { room: row.name.clone(), user: member.clone() };
         room(s, row.id, hint, None).await;
@@ -59,7 +59,7 @@ pub(super) async fn added(s: &Services, row: &RoomRow, member: UserId, except: O
 
 /// Somebody is no longer a member by its own will.
 pub(super) async fn left(s: &Services, row: &RoomRow, member: &User, except: Option<ConnId>) {
-    s.presence.forget_members(row.id);
+    s.presence.member_left(row.id, member.id);
     s.bus.publish(Signal::Left { room: row.id, user: member.id }).await;
     if row.members <= s.limits.presence_room {
         let hint = Hint::MemberLeft { room: row.name.clone(), user: member.clone() };

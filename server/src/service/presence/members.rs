@@ -40,6 +40,20 @@ impl Members {
         self.rooms.insert(room, (now, members));
     }
 
+    /// Brings a copy up to date, so that many joins do not make the room be read as often.
+    pub fn change(&mut self, room: RoomId, user: UserId, member: bool) {
+        if let Some((_, members)) = self.rooms.get_mut(&room) {
+            let members = Arc::make_mut(members);
+            let before = members.len();
+            if member {
+                members.insert(user);
+            } else {
+                members.remove(&user);
+            }
+            self.held = (self.held + members.len()).saturating_sub(before);
+        }
+    }
+
     /// Reads it anew the next time.
     pub fn forget(&mut self, room: RoomId) {
         if let Some((_, members)) = self.rooms.remove(&room) {
@@ -90,6 +104,13 @@ mod tests {
         assert!(members.get(RoomId(1), at(-1)).is_none());
         members.put(RoomId(1), set(20), at(0));
         assert_eq!(members.held, 21);
+        members.change(RoomId(1), UserId::from_bits(99), true);
+        members.change(RoomId(1), UserId::from_bits(99), true);
+        members.change(RoomId(1), UserId::from_bits(3), false);
+        members.change(RoomId(2), UserId::from_bits(3), true);
+        let copy = members.get(RoomId(1), at(0)).unwrap();
+        assert!(copy.contains(&UserId::from_bits(99)) && !copy.contains(&UserId::from_bits(3)));
+        assert_eq!((copy.len(), members.held), (20, 21));
         members.forget(RoomId(1));
         assert_eq!(members.held, 0);
         let large = set(600_000);

@@ -27,8 +27,8 @@ pub use typing::typing;
 
 /// Users one `presence:get` may name.
 const NAMES: usize = 200;
-/// Users of a room whose presence is read for one reply.
-const SHOWN: usize = 500;
+/// Users of a room whose presence is read for one reply of `presence:get`.
+const SHOWN: usize = 400;
 
 /// Who is there, on this node. One small mutex: each turn holds it for look-ups in memory, never while waiting.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +53,16 @@ impl Presence {
     /// Who is in the room is to be read anew.
     pub(super) fn forget_members(&self, room: RoomId) {
         self.lock().members.forget(room);
+    }
+
+    /// Somebody became a member of the room.
+    pub(super) fn member_joined(&self, room: RoomId, user: UserId) {
+        self.lock().members.change(room, user, true);
+    }
+
+    /// Somebody is no longer a member of the room.
+    pub(super) fn member_left(&self, room: RoomId, user: UserId) {
+        self.lock().members.change(room, user, false);
     }
 
     /// The numbers of a large room changed.
@@ -103,7 +113,7 @@ pub async fn get(s: &Services, caller: &Caller, req: Get) -> Result<GetReply> {
     let present = match (req.room, req.users) {
         (Some(room), None) => {
             let access = access::readable(s, caller, &room).await?;
-            present(s, access.room.id, budget).await?
+            present(s, access.room.id, SHOWN, budget).await?
         }
         (None, Some(names)) => {
             if names.len() > NAMES {
@@ -138,19 +148,22 @@ async fn sharing(s: &Services, caller: &Caller, ids: &[UserId]) -> Result<Vec<Us
     Ok(shared.into_iter().collect())
 }
 
-/// Who of a room is present, by name, as far as it fits.
-pub(super) async fn present(s: &Services, room: RoomId, budget: usize) -> Result<Vec<Present>> {
+/// Who of a room is present, at most `max` and as far as it fits, by name.
+pub(super) async fn present(s: &Services, room: RoomId, max: usize, budget: usize) -> Result<Vec<Present>> {
     let members = of_room(s, room).await?;
     let ids = {
         let inner = s.presence.lock();
-        members::both(&inner.people, &members).take(SHOWN).collect()
+        members::both(&inner.people, &members).take(max).collect()
     };
     shown(s, ids, budget).await
 }
 
 /// The presence of users that are not offline, by name, as far as it fits.
 async fn shown(s: &Services, mut ids: Vec<UserId>, budget: usize) -> Result<Vec<Present>> {
-    ids.retain(|id| s.presence.lock().people.is_present(*id));
+    {
+        let inner = s.presence.lock();
+        ids.retain(|id| inner.people.is_present(*id));
+    }
     let rows = s.store.users(&ids).await?;
     let mut present: Vec<Present> = {
         let inner = s.presence.lock();
@@ -162,9 +175,7 @@ async fn shown(s: &Services, mut ids: Vec<UserId>, budget: usize) -> Result<Vec<
             .collect()
     };
     present.sort_by(|a, b| a.user.name.cmp(&b.user.name));
-    if fitting(&present, budget) < present.len() {
-        present.truncate(fitting(&present, budget));
-    }
+    present.truncate(fitting(&present, budget));
     Ok(present)
 }
 

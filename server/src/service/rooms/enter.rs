@@ -12,7 +12,9 @@ use crate::service::{Caller, Result, Services, access, members, page, presence, 
 use crate::storage::RoomId;
 
 /// Members in the first page of a join.
-const MEMBERS: u32 = 100;
+const MEMBERS: u32 = 60;
+/// Of those present in it.
+const PRESENT: usize = 60;
 
 /// First half of `room:join`: becomes a member (or opens the direct conversation). The edge then subscribes the
 /// connection and calls [`enter`], which checks again, so that nothing falls between.
@@ -89,7 +91,7 @@ pub async fn enter(
     let budget = s.limits.reply_bytes.saturating_sub(page::ENVELOPE + json_len(&summary));
     // A quarter for the members, a sixth for who is present, the rest for what was said.
     let (members, _) = members::page_of(s, access.room.id, None, MEMBERS, budget / 4).await?;
-    let present = presence::present(s, access.room.id, budget / 6).await?;
+    let present = presence::present(s, access.room.id, PRESENT, budget / 6).await?;
     let budget = budget.saturating_sub(json_len(&members) + json_len(&present));
     let known = after.zip(epoch);
     let sync = sync::missing(s, caller, &access.room, known, false, budget).await?;

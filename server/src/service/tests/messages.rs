@@ -110,6 +110,8 @@ async fn authors_edit_and_delete_and_moderators_only_delete() {
     assert_eq!(code(messages::edit(&w.s, &bob, edit("ops", seq, "back")).await), ErrorCode::NotFound);
     let message = &history_of(&w, &ana, "ops").await[0];
     assert_eq!((message.text.as_deref(), message.deleted), (None, true));
+    let (audit, _) = w.s.store.audit(None, 10).await.unwrap();
+    assert!(audit.iter().any(|l| l.action == "message:delete" && l.actor.as_ref() == Some(&ana.user)), "{audit:?}");
     assert_eq!(code(messages::edit(&w.s, &bob, edit("ops", Seq(99), "x")).await), ErrorCode::NotFound);
 }
 

@@ -4,7 +4,8 @@ use chat_common::event::{history, member, presence, user};
 use chat_common::rest::{CreateToken, Scope};
 
 use super::*;
-use crate::service::{self, accounts, admin, profile, sync as catching, tokens};
+use crate::service::{self, accounts, admin, authority, profile, sync as catching, tokens};
+use crate::storage::Authority;
 
 fn token(name: &str, scopes: &[Scope]) -> CreateToken {
     CreateToken { name: super::name(name), scopes: scopes.to_vec(), rooms: None, expires_at: None }
@@ -60,8 +61,12 @@ async fn a_token_ends_with_its_time_and_with_its_owner() {
     w.pass(60);
     assert_eq!(w.bearer(&short).await.unwrap_err().to_string(), "token expired");
     assert!(w.bearer(&long).await.is_ok());
+    let bot = w.bearer(&long).await.unwrap().user.id;
+    let (_, cursor) = authority::poll(&w.s, None).await.unwrap();
     admin::ban(&w.s, &root, &name("ana"), None, None).await.unwrap();
     assert_eq!(code(w.bearer(&long).await), ErrorCode::Banned);
+    let (rows, _) = authority::poll(&w.s, Some(cursor)).await.unwrap();
+    assert!(rows.contains(&Authority::Banned(bot)), "its live connections end, too: {rows:?}");
     assert_eq!(code(w.bearer("chat_nonsense").await), ErrorCode::Unauthorized);
 }
 

@@ -4,7 +4,7 @@ use chat_common::event::server::ServerRole;
 use chat_common::{Timestamp, UserId, UserName};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{audit, authority, rows, sessions};
+use super::{audit, authority, rows, sessions, tokens};
 use crate::domain::Refusal;
 use crate::storage::{Authority, NewUser, StoreResult, UserRow};
 
@@ -162,6 +162,10 @@ pub(super) fn set_server_role(
         .execute(params![rows::user_in(user), rows::server_role_in(role)])?;
     let detail = if role == ServerRole::Admin { "admin" } else { "user" };
     audit::add(conn, actor, "user:role", old.user.name.as_str(), Some(detail), at)?;
+    // A bot may do no more than its owner.
+    for token in tokens::of(conn, user)? {
+        authority::add(conn, &Authority::Changed(token.bot), at)?;
+    }
     authority::add(conn, &Authority::Changed(user), at)
 }
 
@@ -182,6 +186,10 @@ pub(super) fn set_server_ban(
     audit::add(conn, actor, action, row.user.name.as_str(), reason, at)?;
     if until.is_some() {
         sessions::forget_all(conn, user)?;
+        // Its bots are refused for as long as it is banned.
+        for token in tokens::of(conn, user)? {
+            authority::add(conn, &Authority::Banned(token.bot), at)?;
+        }
         authority::add(conn, &Authority::Banned(user), at)
     } else {
         authority::add(conn, &Authority::Changed(user), at)
