@@ -13,5 +13,7 @@ pub mod credentials;
 pub mod keymap;
 pub mod net;
 pub mod notify;
+pub mod runtime;
 pub mod server_url;
 pub mod theme;
+pub mod ui;

@@ -69,7 +69,9 @@ impl Editor {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        self.step(typed && !text.starts_with(char::is_whitespace));
+        // A word typed is one step of undo; white space begins the next.
+        self.typing &= !text.starts_with(char::is_whitespace);
+        self.step(typed);
         self.text.insert_str(self.cursor, &text[..end]);
         self.cursor = self.settle(self.cursor + end);
         end == text.len()

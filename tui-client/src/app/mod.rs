@@ -151,6 +151,8 @@ pub struct App {
     pub public: Vec<RoomSummary>,
     /// The look in use, to be shown in settings.
     pub theme: String,
+    /// The looks there are.
+    pub themes: &'static [&'static str],
     history: Vec<String>,
     history_at: Option<usize>,
     history_draft: String,
@@ -183,6 +185,8 @@ pub struct Start {
     pub keymap: Keymap,
     /// The look's name.
     pub theme: String,
+    /// The looks there are.
+    pub themes: &'static [&'static str],
     /// Now.
     pub now: Timestamp,
 }
@@ -214,6 +218,7 @@ impl App {
             blocked: BTreeSet::new(),
             public: Vec::new(),
             theme: start.theme,
+            themes: start.themes,
             history: Vec::new(),
             history_at: None,
             history_draft: String::new(),
@@ -301,6 +306,11 @@ impl App {
 
     fn say(&mut self, text: impl Into<String>) {
         self.toast = Some(Toast { text: text.into(), error: false, until: self.now.plus(Duration::from_secs(6)) });
+    }
+
+    /// Says something that went wrong outside.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.complain(text);
     }
 
     fn complain(&mut self, text: impl Into<String>) {

@@ -43,6 +43,8 @@ pub enum Msg {
     },
     /// A message still in the outbox of an earlier run.
     Unsent(Echo),
+    /// The program ends: everything must be on disk.
+    Quit,
     /// From the network half.
     Net(Event),
 }

@@ -150,11 +150,11 @@ fn set(app: &mut App, name: &str, value: &str, fx: &mut Vec<Effect>) {
         _ => None,
     };
     match (name, on) {
-        ("theme", _) if crate::theme::NAMES.contains(&value) => {
+        ("theme", _) if app.themes.contains(&value) => {
             value.clone_into(&mut app.theme);
             fx.push(Effect::Theme(value.to_owned()));
         }
-        ("theme", _) => app.complain(format!("no theme {value:?}; there are {}", crate::theme::NAMES.join(", "))),
+        ("theme", _) => app.complain(format!("no theme {value:?}; there are {}", app.themes.join(", "))),
         ("sidebar", on) if on.is_some() || value == "auto" => app.sidebar = on,
         ("members", on) if on.is_some() || value == "auto" => app.pane = on,
         ("bell", Some(on)) => app.bell = on,

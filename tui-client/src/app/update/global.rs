@@ -303,7 +303,7 @@ fn settings(app: &App) -> Vec<PickItem> {
     let on = |b: bool| if b { "on" } else { "off" };
     let auto = |b: Option<bool>| b.map_or("as the width allows", on);
     [
-        ("/set theme NAME", format!("now {}; built in: {}", app.theme, crate::theme::NAMES.join(", "))),
+        ("/set theme NAME", format!("now {}; built in: {}", app.theme, app.themes.join(", "))),
         ("/set sidebar on|off", auto(app.sidebar).to_owned()),
         ("/set members on|off", auto(app.pane).to_owned()),
         ("/set bell on|off", on(app.bell).to_owned()),

@@ -47,6 +47,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Cached { room, messages } => net::cached(app, *room, messages),
         Msg::Draft { room, text } => draft(app, &room, &text),
         Msg::Unsent(echo) => unsent(app, echo),
+        Msg::Quit => global::quit(app, &mut fx),
         Msg::Net(event) => net::event(app, event, &mut fx),
     }
     due(app, &mut fx);

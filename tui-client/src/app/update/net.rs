@@ -60,6 +60,7 @@ fn connected(app: &mut App, ready: Ready, fx: &mut Vec<Effect>) {
     app.me = Some(ready.user);
     app.limits = ready.limits;
     app.server = Some(ready.server);
+    app.blocked = ready.blocked.into_iter().collect();
     for summary in ready.rooms {
         let name = summary.room.clone();
         let i = adopt(app, summary);

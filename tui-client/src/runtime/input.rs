@@ -1,0 +1,84 @@
+//! What the terminal tells, as messages.
+
+use crossterm::event::{Event, KeyCode as Code, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
+
+use crate::app::Msg;
+use crate::keymap::{Key, KeyCode};
+use crate::ui;
+
+/// Lines the wheel moves.
+const WHEEL: i32 = 3;
+
+/// What came in.
+pub(super) enum Input {
+    /// For `update`.
+    Msg(Msg),
+    /// The size is another: draw.
+    Resized,
+    /// Nothing for us.
+    Nothing,
+}
+
+/// Reads an event; clicks need to know what was drawn where.
+pub(super) fn read(event: Event, drawn: &ui::Cache) -> Input {
+    match event {
+        Event::Key(e) if e.kind != KeyEventKind::Release => key(e).map_or(Input::Nothing, |k| Input::Msg(Msg::Key(k))),
+        Event::Paste(text) => Input::Msg(Msg::Paste(text)),
+        Event::FocusGained => Input::Msg(Msg::Focus(true)),
+        Event::FocusLost => Input::Msg(Msg::Focus(false)),
+        Event::Resize(..) => Input::Resized,
+        Event::Mouse(e) => match e.kind {
+            MouseEventKind::ScrollUp => Input::Msg(Msg::Scroll(-WHEEL)),
+            MouseEventKind::ScrollDown => Input::Msg(Msg::Scroll(WHEEL)),
+            MouseEventKind::Down(MouseButton::Left) => {
+                drawn.room_at(e.column, e.row).map_or(Input::Nothing, |i| Input::Msg(Msg::Click(i)))
+            }
+            _ => Input::Nothing,
+        },
+        Event::Key(_) => Input::Nothing,
+    }
+}
+
+fn key(e: KeyEvent) -> Option<Key> {
+    let code = match e.code {
+        Code::Char(c) => KeyCode::Char(c),
+        Code::Enter => KeyCode::Enter,
+        Code::Esc => KeyCode::Esc,
+        Code::Tab => KeyCode::Tab,
+        Code::BackTab => KeyCode::BackTab,
+        Code::Backspace => KeyCode::Backspace,
+        Code::Delete => KeyCode::Delete,
+        Code::Up => KeyCode::Up,
+        Code::Down => KeyCode::Down,
+        Code::Left => KeyCode::Left,
+        Code::Right => KeyCode::Right,
+        Code::Home => KeyCode::Home,
+        Code::End => KeyCode::End,
+        Code::PageUp => KeyCode::PageUp,
+        Code::PageDown => KeyCode::PageDown,
+        Code::F(n) => KeyCode::F(n),
+        _ => return None,
+    };
+    let has = |m| e.modifiers.contains(m);
+    let key =
+        Key { code, ctrl: has(KeyModifiers::CONTROL), alt: has(KeyModifiers::ALT), shift: has(KeyModifiers::SHIFT) };
+    Some(key.normal())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(code: Code, modifiers: KeyModifiers) -> String {
+        key(KeyEvent::new(code, modifiers)).map_or_else(String::new, |k| k.to_string())
+    }
+
+    #[test]
+    fn keys_are_named_as_in_the_keymap() {
+        assert_eq!(shown(Code::Char('k'), KeyModifiers::CONTROL), "Ctrl+K");
+        assert_eq!(shown(Code::Char('G'), KeyModifiers::SHIFT), "G");
+        assert_eq!(shown(Code::Enter, KeyModifiers::ALT), "Alt+Enter");
+        assert_eq!(shown(Code::BackTab, KeyModifiers::SHIFT), "Shift+Tab");
+        assert_eq!(shown(Code::CapsLock, KeyModifiers::NONE), "");
+    }
+}

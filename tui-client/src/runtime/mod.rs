@@ -1,0 +1,426 @@
+//! The full screen at work: the loop that takes keys, the network and time to `app::update`, does its effects, and
+//! draws when something changed. It decides nothing itself.
+
+mod compose;
+mod convert;
+mod input;
+mod signals;
+mod store;
+mod terminal;
+
+use std::collections::{HashMap, VecDeque};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chat_common::{Clock, Epoch, RoomName, RoomRef, Seq, SystemClock};
+use crossterm::event::EventStream;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::app::{self, App, Effect, Event, Msg};
+use crate::cache::{Cache, View};
+use crate::keymap::Keymap;
+use crate::net::{self, NetEvent, NetHandle, NetOptions, Outgoing};
+use crate::notify::Notifier;
+use crate::theme::{self, Theme};
+use crate::ui;
+
+use self::input::Input;
+use self::signals::{Signals, Wish};
+use self::store::Write;
+use self::terminal::Screen;
+
+/// Frames are at least this far apart.
+const FRAME: Duration = Duration::from_millis(12);
+/// Events taken between two frames at most, so that a flood cannot keep the screen from showing.
+const BATCH: usize = 512;
+/// Messages of one's own that wait because the line's queue is full; beyond it they are refused.
+const MOST_UNSENT: usize = 1_000;
+/// A full queue to the line is tried again after this.
+const UNSENT_AGAIN: Duration = Duration::from_millis(100);
+/// At the end the line gets this long to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// Messages of a room kept on disk.
+const KEPT: usize = 200;
+
+/// How the full screen is started.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// How the server is reached.
+    pub net: NetOptions,
+    /// Views, drafts, outbox.
+    pub cache: Arc<Cache>,
+    /// The rooms to open; the last gets the focus.
+    pub rooms: Vec<RoomRef>,
+    /// A built-in look, or the path of a TOML file; absent: as suits the terminal.
+    pub theme: Option<String>,
+    /// Other keys: action and its keys.
+    pub keys: Vec<(String, Vec<String>)>,
+    /// Whether the mouse is taken from the terminal (Shift+drag stays the terminal's).
+    pub mouse: bool,
+    /// Whether the bell may ring.
+    pub bell: bool,
+}
+
+/// Runs the full screen until it is left.
+pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
+    let mut keymap = Keymap::default();
+    for (action, keys) in &options.keys {
+        keymap.rebind(action, keys).context("the keys in the configuration")?;
+    }
+    let chosen = options.theme.or_else(|| options.cache.kept("theme").ok().flatten().filter(|_| !no_color()));
+    let name = chosen.unwrap_or_else(|| theme::suited(|k| std::env::var(k).ok()).to_owned());
+    let theme = load_theme(&name)?;
+    let mut seed = [0u8; 16];
+    getrandom::fill(&mut seed).context("no randomness from the system")?;
+    let (mut app, effects) = App::new(app::Start {
+        rooms: options.rooms.clone(),
+        seed: u128::from_le_bytes(seed),
+        tz: jiff::tz::TimeZone::system(),
+        keymap,
+        theme: name,
+        themes: theme::NAMES,
+        now: SystemClock.now(),
+    });
+    app.bell = options.bell;
+    for msg in store::first(&options.cache, &options.rooms) {
+        app::update(&mut app, msg, SystemClock.now());
+    }
+    let signals = Signals::watch().context("signals cannot be watched")?;
+    let screen = Screen::take(options.mouse).context("the terminal cannot be used")?;
+    let (net, events) = net::spawn(options.net, Arc::clone(&options.cache));
+    let (writes, writer) = store::worker(Arc::clone(&options.cache));
+    let (loaded_send, loaded) = mpsc::channel(16);
+    let (cache, wanted) = (Arc::clone(&options.cache), options.rooms);
+    let loader = tokio::task::spawn_blocking(move || store::rest(&cache, &wanted, &loaded_send));
+    let mut runtime = Runtime {
+        app,
+        theme,
+        drawn: ui::Cache::default(),
+        screen,
+        signals,
+        keys: EventStream::new(),
+        net,
+        events,
+        loaded,
+        writes,
+        notifier: Notifier::default(),
+        epochs: HashMap::new(),
+        unsent: VecDeque::new(),
+        dirty: true,
+        end: None,
+    };
+    runtime.act(effects).await;
+    let outcome = runtime.work().await;
+    let Runtime { screen, net, writes, .. } = runtime;
+    drop(screen);
+    drop(writes);
+    loader.abort();
+    net.shutdown(GOODBYE).await;
+    writer.await.context("the cache could not be written")?;
+    outcome.map(ExitCode::from)
+}
+
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+}
+
+fn load_theme(name: &str) -> anyhow::Result<Theme> {
+    if name.ends_with(".toml") {
+        let text = std::fs::read_to_string(name).with_context(|| format!("the theme {name}"))?;
+        return Theme::read(&text).with_context(|| format!("the theme {name}"));
+    }
+    Ok(Theme::named(name)?)
+}
+
+struct Runtime {
+    app: App,
+    theme: Theme,
+    drawn: ui::Cache,
+    screen: Screen,
+    signals: Signals,
+    keys: EventStream,
+    net: NetHandle,
+    events: mpsc::Receiver<NetEvent>,
+    loaded: mpsc::Receiver<Msg>,
+    writes: mpsc::Sender<Write>,
+    notifier: Notifier,
+    /// The lineage of each room's numbers and its oldest entry, for what is kept on disk.
+    epochs: HashMap<RoomName, (Epoch, Seq)>,
+    unsent: VecDeque<Outgoing>,
+    dirty: bool,
+    end: Option<u8>,
+}
+
+impl Runtime {
+    /// The loop; gives the exit code.
+    async fn work(&mut self) -> anyhow::Result<u8> {
+        let mut last_frame: Option<Instant> = None;
+        loop {
+            if let Some(code) = self.end {
+                return Ok(code);
+            }
+            let frame_due = last_frame.map(|t| t + FRAME);
+            if self.dirty && frame_due.is_none_or(|t| t <= Instant::now()) {
+                self.frame().await?;
+                last_frame = Some(Instant::now());
+                continue;
+            }
+            let wake = self.wake(frame_due);
+            tokio::select! {
+                key = self.keys.next() => match key {
+                    Some(Ok(event)) => self.input(event).await,
+                    // The terminal is gone: as if the line had been hung up.
+                    Some(Err(_)) | None => self.finish(129).await,
+                },
+                event = self.events.recv() => match event {
+                    Some(event) => self.network(event).await,
+                    None => anyhow::bail!("the network half has ended; please report this"),
+                },
+                Some(msg) = self.loaded.recv() => self.tell(msg).await,
+                wish = self.signals.next() => match wish {
+                    Wish::End(code) => self.finish(code).await,
+                    Wish::Suspend => self.suspend().await?,
+                },
+                () = sleep(wake) => {
+                    self.send_unsent();
+                    self.tell(Msg::Tick).await;
+                }
+            }
+            self.drain().await;
+        }
+    }
+
+    /// Takes what waits already, so that one frame shows it all.
+    async fn drain(&mut self) {
+        for _ in 0..BATCH {
+            if self.end.is_some() {
+                return;
+            }
+            match self.keys.next().now_or_never() {
+                Some(Some(Ok(event))) => self.input(event).await,
+                _ => match self.events.try_recv() {
+                    Ok(event) => self.network(event).await,
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
+    /// When something is due: a frame, a time of the state, a full queue.
+    fn wake(&self, frame_due: Option<Instant>) -> Option<Instant> {
+        let now = Instant::now();
+        let due = self.app.next_wake().map(|t| now + t.since(SystemClock.now()));
+        let frame = frame_due.filter(|_| self.dirty);
+        let unsent = (!self.unsent.is_empty()).then(|| now + UNSENT_AGAIN);
+        due.into_iter().chain(frame).chain(unsent).min()
+    }
+
+    async fn frame(&mut self) -> anyhow::Result<()> {
+        let mut seen = app::Drawn::default();
+        let (app, theme, cache) = (&self.app, &self.theme, &mut self.drawn);
+        self.screen
+            .draw(|frame| seen = ui::draw(app, theme, cache, frame))
+            .context("the terminal cannot be drawn on")?;
+        self.dirty = false;
+        if seen != self.app.drawn {
+            let before = (self.app.room().map(|r| (r.below, r.unread)), self.app.drawn.at_end);
+            self.tell(Msg::Drawn(seen)).await;
+            // What was seen changes the picture only in these.
+            self.dirty = before != (self.app.room().map(|r| (r.below, r.unread)), self.app.drawn.at_end);
+        }
+        Ok(())
+    }
+
+    async fn input(&mut self, event: crossterm::event::Event) {
+        match input::read(event, &self.drawn) {
+            Input::Msg(msg) => self.tell(msg).await,
+            Input::Resized => self.dirty = true,
+            Input::Nothing => {}
+        }
+    }
+
+    async fn network(&mut self, event: NetEvent) {
+        match &event {
+            NetEvent::Reset { room, epoch, first, .. } => {
+                self.epochs.insert(room.clone(), (epoch.clone(), *first));
+            }
+            NetEvent::Gone { room } => {
+                self.epochs.remove(room);
+                self.write(Write::Forget(room.clone())).await;
+            }
+            _ => {}
+        }
+        if let Some(event) = convert::event(event) {
+            self.tell(Msg::Net(event)).await;
+        }
+    }
+
+    async fn tell(&mut self, msg: Msg) {
+        let effects = app::update(&mut self.app, msg, SystemClock.now());
+        self.dirty = true;
+        self.act(effects).await;
+    }
+
+    async fn write(&self, write: Write) {
+        if self.writes.send(write).await.is_err() {
+            tracing::warn!("the cache's worker has ended");
+        }
+    }
+
+    async fn finish(&mut self, code: u8) {
+        let effects = app::update(&mut self.app, Msg::Quit, SystemClock.now());
+        self.act(effects).await;
+        self.end = Some(code);
+    }
+
+    async fn act(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.effect(effect).await;
+        }
+    }
+
+    async fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { room, text, client_id, reply_to } => {
+                self.unsent.push_back(Outgoing { room, text, client_id, reply_to });
+                self.send_unsent();
+            }
+            Effect::Retry(id) => self.full(self.net.retry(id).is_err()),
+            Effect::Discard(id) => self.full(self.net.discard(id).is_err()),
+            Effect::Ask { tag, ask } => {
+                if let Err(full) = self.net.request(tag, convert::request(*ask)) {
+                    let error = chat_common::ErrorBody::new(chat_common::ErrorCode::Unavailable, full.to_string());
+                    let answer = Msg::Net(Event::Answer { tag, result: Err(error) });
+                    let effects = app::update(&mut self.app, answer, SystemClock.now());
+                    debug_assert!(effects.iter().all(|e| !matches!(e, Effect::Ask { .. })), "a failure asks again");
+                }
+            }
+            Effect::Open(room) => self.full(self.net.open(room).is_err()),
+            Effect::Close(room) => {
+                self.full(self.net.close(room.clone()).is_err());
+                self.write(Write::Forget(room)).await;
+            }
+            Effect::ReconnectNow => self.net.reconnect_now(),
+            Effect::SaveDraft { room, text } => self.write(Write::Draft(room, text)).await,
+            Effect::SaveView(room) => {
+                if let Some(view) = self.view(&room) {
+                    self.write(Write::View(Box::new(view))).await;
+                }
+            }
+            Effect::Copy(text) => self.terminal(&terminal::clipboard(&text)),
+            Effect::Alert(alert) => {
+                if self.notifier.rings(&alert, SystemClock.now()) {
+                    self.terminal("\u{7}");
+                }
+            }
+            Effect::Edit(text) => self.edit(&text).await,
+            Effect::Redraw => {
+                if let Err(error) = self.screen.redraw() {
+                    tracing::warn!(%error, "the screen could not be cleared");
+                }
+            }
+            Effect::Suspend => {
+                if let Err(error) = self.suspend().await {
+                    tracing::warn!(%error, "could not be suspended");
+                }
+            }
+            Effect::Theme(name) => {
+                if let Ok(theme) = Theme::named(&name) {
+                    self.theme = theme;
+                    self.drawn.clear();
+                    self.write(Write::Keep("theme", name)).await;
+                }
+            }
+            Effect::Quit => self.end = Some(0),
+        }
+    }
+
+    /// A command that the line's full queue did not take is not repeated; the user is told.
+    fn full(&mut self, full: bool) {
+        if full {
+            self.app.warn("too much is waiting for the line; try again in a moment");
+        }
+    }
+
+    fn terminal(&mut self, sequence: &str) {
+        if let Err(error) = self.screen.send(sequence) {
+            tracing::warn!(%error, "the terminal took no sequence");
+        }
+    }
+
+    /// Hands messages to the line in order, as many as it takes.
+    fn send_unsent(&mut self) {
+        while let Some(message) = self.unsent.front() {
+            if self.net.send(message.clone()).is_err() {
+                break;
+            }
+            self.unsent.pop_front();
+        }
+        if self.unsent.len() > MOST_UNSENT {
+            self.full(true);
+        }
+    }
+
+    /// What is kept of a room on disk.
+    fn view(&self, name: &RoomName) -> Option<View> {
+        let room = self.app.rooms.iter().find(|r| r.name() == Some(name))?;
+        let (epoch, first) = self.epochs.get(name)?.clone();
+        let mut summary = room.summary.clone()?;
+        (summary.read, summary.unread, summary.mentions) = (room.read, room.unread, room.mentions);
+        let messages = room.timeline.latest(KEPT);
+        Some(View { room: name.clone(), summary: Some(summary), epoch, first, head: room.timeline.head, messages })
+    }
+
+    async fn suspend(&mut self) -> anyhow::Result<()> {
+        self.screen.leave();
+        signals::stop().context("the process cannot be stopped")?;
+        // Here the shell has woken it again.
+        self.screen.take_again().context("the terminal cannot be used")?;
+        self.app.focused = true;
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Runs the user's editor; the network is heard meanwhile.
+    async fn edit(&mut self, text: &str) {
+        let outcome = self.run_editor(text).await;
+        self.keys = EventStream::new();
+        if let Err(error) = self.screen.take_again() {
+            tracing::warn!(%error, "the terminal could not be taken again");
+        }
+        match outcome {
+            Ok(text) => {
+                let effects = app::update(&mut self.app, Msg::Edited(text), SystemClock.now());
+                self.dirty = true;
+                // Saving the draft is all that can follow.
+                for effect in effects {
+                    if let Effect::SaveDraft { room, text } = effect {
+                        self.write(Write::Draft(room, text)).await;
+                    }
+                }
+            }
+            Err(error) => self.app.warn(format!("the editor did not work: {error}; set VISUAL or EDITOR")),
+        }
+    }
+
+    async fn run_editor(&mut self, text: &str) -> anyhow::Result<String> {
+        let draft = compose::Draft::new(text)?;
+        // Two readers of one terminal would steal each other's keys.
+        self.keys = EventStream::new();
+        self.screen.leave();
+        let status = draft.editor().status().await?;
+        anyhow::ensure!(status.success(), "it ended with {status}");
+        Ok(draft.text()?)
+    }
+}
+
+async fn sleep(until: Option<Instant>) {
+    match until {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

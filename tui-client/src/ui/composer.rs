@@ -1,0 +1,313 @@
+//! The line one writes in: wraps what is near the cursor, shows what the text is for, how long it is, proposals, and
+//! the hints.
+
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Clear;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::text::{block, fit, line, pad, width};
+use crate::app::room::Purpose;
+use crate::app::{App, Line as Link, Mode, Room};
+use crate::keymap::{Action, Context};
+use crate::theme::Theme;
+
+/// The text on rows of cells, and where the cursor stands.
+struct Laid {
+    rows: Vec<String>,
+    cursor: (usize, usize),
+}
+
+/// Wraps the lines within `around` lines of the cursor; a text of any length costs the same.
+fn lay(text: &str, cursor: usize, cells: usize, around: usize) -> Laid {
+    let start = text[..cursor].rmatch_indices('\n').nth(around).map_or(0, |(i, _)| i + 1);
+    let end = text[cursor..].match_indices('\n').nth(around).map_or(text.len(), |(i, _)| cursor + i);
+    let mut rows = Vec::new();
+    let mut row = String::new();
+    let mut used = 0;
+    let mut at = (0, 0);
+    let mut offset = start;
+    for g in text[start..end].graphemes(true) {
+        if offset == cursor {
+            at = (rows.len(), used);
+        }
+        offset += g.len();
+        if g == "\n" {
+            rows.push(std::mem::take(&mut row));
+            used = 0;
+            continue;
+        }
+        let shown = block(g);
+        let w = width(&shown);
+        if used + w > cells {
+            if offset - g.len() == cursor {
+                at = (rows.len() + 1, 0);
+            }
+            rows.push(std::mem::take(&mut row));
+            used = 0;
+        }
+        row.push_str(&shown);
+        used += w;
+    }
+    if cursor >= offset {
+        if used >= cells {
+            rows.push(std::mem::take(&mut row));
+            used = 0;
+        }
+        at = (rows.len(), used);
+    }
+    rows.push(row);
+    Laid { rows, cursor: at }
+}
+
+fn prompt(room: Option<&Room>, cells: usize) -> String {
+    match room {
+        Some(room) => match &room.purpose {
+            Purpose::Edit(..) => " edit › ".to_owned(),
+            _ => format!(" {} › ", fit(&room.title(), (cells / 4).max(6))),
+        },
+        None => " › ".to_owned(),
+    }
+}
+
+/// Rows the composer wants, one at least, a third of the screen at most.
+pub fn height(app: &App, area: Rect) -> u16 {
+    let most = usize::from(area.height / 3).max(1);
+    let Some(room) = app.room() else { return 1 };
+    let cells = usize::from(area.width).saturating_sub(width(&prompt(Some(room), usize::from(area.width))) + 1).max(4);
+    let laid = lay(room.editor.text(), room.editor.cursor(), cells, most);
+    u16::try_from(laid.rows.len().clamp(1, most)).unwrap_or(1)
+}
+
+/// Draws the text; the terminal's cursor stands in it while one writes.
+pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let prompt = prompt(app.room(), usize::from(area.width));
+    let lead = width(&prompt);
+    let cells = usize::from(area.width).saturating_sub(lead + 1).max(4);
+    let rows = usize::from(area.height);
+    let (text, cursor) = app.room().map_or(("", 0), |r| (r.editor.text(), r.editor.cursor()));
+    let laid = lay(text, cursor, cells, rows);
+    let first = (laid.cursor.0 + 1).saturating_sub(rows).min(laid.rows.len().saturating_sub(rows));
+    let writing = app.mode == Mode::Compose;
+    for (i, y) in (0..rows).zip(area.y..) {
+        let lead_text = if i == 0 { prompt.clone() } else { " ".repeat(lead) };
+        let at = Rect { x: area.x, y, width: area.width, height: 1 };
+        let body = match laid.rows.get(first + i) {
+            Some(row) => Span::styled(row.clone(), if writing { theme.text } else { theme.dim }),
+            None => Span::raw(""),
+        };
+        let style = if writing { theme.accent } else { theme.dim };
+        frame.render_widget(Line::from(vec![Span::styled(lead_text, style), body]), at);
+    }
+    if text.is_empty() && writing && area.height > 0 {
+        let at = Rect {
+            x: area.x + u16::try_from(lead).unwrap_or(0),
+            width: u16::try_from(cells).unwrap_or(0),
+            height: 1,
+            ..area
+        };
+        let words = if app.room().is_some() { "write a message" } else { "" };
+        frame.render_widget(Line::styled(fit(words, cells), theme.dim), at.intersection(area));
+    }
+    if writing && app.overlay.is_none() && area.height > 0 {
+        let x = area.x + u16::try_from(lead + laid.cursor.1).unwrap_or(0);
+        let y = area.y + u16::try_from(laid.cursor.0 - first).unwrap_or(0);
+        frame.set_cursor_position(Position { x: x.min(area.right().saturating_sub(1)), y: y.min(area.bottom() - 1) });
+    }
+}
+
+/// The rule above the text: says what it answers or changes, and how much is too much.
+pub fn rule(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let cells = usize::from(area.width);
+    let clear = app.keymap.hint(Context::Global, Action::Clear);
+    let what = app.room().and_then(|room| match &room.purpose {
+        Purpose::Say => None,
+        Purpose::Reply(seq) => {
+            let text = room.timeline.message(*seq).map_or_else(
+                || "a message".to_owned(),
+                |m| {
+                    format!(
+                        "{}: {}",
+                        m.from.name,
+                        line(m.text.as_deref().unwrap_or_default().lines().next().unwrap_or_default())
+                    )
+                },
+            );
+            Some((format!("↳ replying to {text}"), format!(" {clear} twice drops the reply ")))
+        }
+        Purpose::Edit(..) => Some(("editing your message".to_owned(), format!(" {clear} leaves it as it was "))),
+    });
+    let size = app.room().map_or(0, |r| r.editor.text().len());
+    let limit = app.limits.text_bytes;
+    let (right, right_style): (String, Style) = match (size * 5 > limit * 4, what.as_ref()) {
+        (true, _) if size > limit => (format!(" {size} of {limit} bytes: too long "), theme.error.into()),
+        (true, _) => (format!(" {size} of {limit} bytes "), theme.warn.into()),
+        (false, Some((_, how))) if cells > 60 => (how.clone(), theme.dim.into()),
+        _ => (String::new(), theme.dim.into()),
+    };
+    let lines = app.room().map_or(0, |r| r.editor.text().matches('\n').count() + 1);
+    let right = if lines > usize::from(frame.area().height / 3) { format!(" {lines} lines{right}") } else { right };
+    let left = what.map(|(w, _)| format!(" {} ", fit(&w, cells.saturating_sub(width(&right) + 8)))).unwrap_or_default();
+    let fill = cells.saturating_sub(2 + width(&left) + width(&right) + 2);
+    frame.render_widget(
+        Line::from(vec![
+            Span::styled("──", theme.rule),
+            Span::styled(left, theme.accent),
+            Span::styled("─".repeat(fill), theme.rule),
+            Span::styled(right, right_style),
+            Span::styled("──", theme.rule),
+        ]),
+        area,
+    );
+}
+
+/// The row above: who is typing or what was just said, and what waits below the view.
+pub fn status(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let cells = usize::from(area.width);
+    let Some(room) = app.room() else { return said(app, theme, frame, area, cells) };
+    let end = app.keymap.hint(Context::Browse, Action::Newest);
+    let end = if app.mode == Mode::Browse { end } else { "End".to_owned() };
+    let right = match (room.below, app.drawn.at_end) {
+        (0, true) => String::new(),
+        (0, false) if app.drawn.rows.is_empty() => String::new(),
+        (0, false) => format!("↓ {end} "),
+        (n, _) => format!("↓ {n} new below  {end} "),
+    };
+    let right = if room.repairing { format!("catching up… {right}") } else { right };
+    let room_left = cells.saturating_sub(width(&right));
+    if let Some(toast) = &app.toast {
+        toasted(toast.error, &toast.text, theme, frame, area, room_left);
+    } else if !room.typing.is_empty() {
+        let names: Vec<String> = room.typing.iter().take(3).map(|(u, _)| u.name.to_string()).collect();
+        let text = match (room.typing.len(), names.as_slice()) {
+            (1, [a]) => format!(" {a} is typing…"),
+            (2, [a, b]) => format!(" {a} and {b} are typing…"),
+            _ => " several people are typing…".to_owned(),
+        };
+        frame.render_widget(Line::styled(fit(&text, room_left), theme.dim), area);
+    }
+    let w = u16::try_from(width(&right)).unwrap_or(0).min(area.width);
+    let at = Rect { x: area.right() - w, width: w, ..area };
+    frame.render_widget(Line::styled(right, theme.unread), at);
+}
+
+fn said(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect, cells: usize) {
+    if let Some(toast) = &app.toast {
+        toasted(toast.error, &toast.text, theme, frame, area, cells);
+    }
+}
+
+fn toasted(error: bool, text: &str, theme: &Theme, frame: &mut Frame<'_>, area: Rect, cells: usize) {
+    let (mark, style) = if error { ("✗", theme.error) } else { ("·", theme.accent) };
+    let text = format!(" {mark} {}", line(text));
+    frame.render_widget(Line::styled(fit(&text, cells), style), area);
+}
+
+/// The last row: what the keys do here, always with the way back.
+pub fn hints(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let key = |c, a| app.keymap.hint(c, a).replace("Ctrl+", "^");
+    let compose = |a| key(Context::Compose, a);
+    let browse = |a| key(Context::Browse, a);
+    let room = app.room();
+    let reconnect =
+        matches!(app.line, Link::Waiting { .. } | Link::Refused(_)) && room.is_none_or(|r| r.editor.is_blank());
+    let mut hints: Vec<(String, &str)> = match app.mode {
+        Mode::Compose if app.popup.is_some() => {
+            vec![(compose(Action::Complete), "take"), ("↑↓".to_owned(), "choose"), (compose(Action::Browse), "dismiss")]
+        }
+        Mode::Compose => vec![
+            (compose(Action::Send), if reconnect { "reconnect now" } else { "send" }),
+            (key(Context::Global, Action::Help), "help"),
+            (compose(Action::Browse), "browse"),
+            (key(Context::Global, Action::Jump), "jump"),
+            (compose(Action::Newline), "newline"),
+            (key(Context::Global, Action::Commands), "commands"),
+            (key(Context::Global, Action::Quit), "quit"),
+        ],
+        Mode::Browse => {
+            let key = room.and_then(|r| r.selected.as_ref());
+            let stored = key.and_then(|k| room.filter(|r| r.echo(k).is_none()));
+            let mine = key.and_then(|k| match (k, room) {
+                (crate::app::RowKey::Stored(seq), Some(r)) => r.timeline.message(*seq),
+                _ => None,
+            });
+            let mine = mine.is_some_and(|m| app.me.as_ref().is_some_and(|me| me.id == m.from.id));
+            let mut hints = vec![(browse(Action::Back), "back to writing")];
+            if stored.is_none() {
+                hints.extend([(browse(Action::Reply), "retry"), (browse(Action::Delete), "drop")]);
+            } else {
+                hints.push((browse(Action::Reply), "reply"));
+                if mine {
+                    hints.extend([(browse(Action::Edit), "edit"), (browse(Action::Delete), "delete")]);
+                }
+                hints.extend([(browse(Action::React), "react"), (browse(Action::Copy), "copy")]);
+            }
+            hints.extend([
+                ("j k".to_owned(), "move"),
+                (browse(Action::MarkUnread), "unread"),
+                (browse(Action::Search), "search"),
+            ]);
+            hints
+        }
+    };
+    if app.overlay.is_some() {
+        hints = vec![("Enter".to_owned(), "take"), ("↑↓".to_owned(), "choose"), ("Esc".to_owned(), "close")];
+    }
+    let mut spans = vec![Span::raw(" ")];
+    let mut used = 1;
+    for (i, (key, what)) in hints.into_iter().filter(|(k, _)| !k.is_empty()).enumerate() {
+        let gap = if i == 0 { "" } else { " · " };
+        let needed = width(gap) + width(&key) + 1 + width(what);
+        if used + needed > usize::from(area.width) {
+            break;
+        }
+        used += needed;
+        spans.push(Span::styled(gap, theme.dim));
+        spans.push(Span::styled(key, theme.accent));
+        spans.push(Span::styled(format!(" {what}"), theme.dim));
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+/// The proposals, above the composer.
+pub fn popup(app: &App, theme: &Theme, frame: &mut Frame<'_>, above: Rect) {
+    let Some(popup) = &app.popup else { return };
+    let rows = u16::try_from(popup.items.len()).unwrap_or(0).min(above.y.saturating_sub(2));
+    let widest = popup.items.iter().map(|(i, _)| width(&line(i))).max().unwrap_or(0).min(24);
+    let cells = usize::from(above.width.saturating_sub(2)).min(70);
+    let at = Rect { x: above.x + 1, y: above.y - rows, width: u16::try_from(cells).unwrap_or(0), height: rows };
+    frame.render_widget(Clear, at);
+    for (i, ((insert, about), y)) in popup.items.iter().zip(at.y..).take(usize::from(rows)).enumerate() {
+        let chosen = i == popup.selected;
+        let text = format!("{} {}  {about}", if chosen { "›" } else { " " }, pad(insert, widest));
+        let row = Rect { y, height: 1, ..at };
+        let style: Style = if chosen { theme.choice.into() } else { theme.popup.into() };
+        frame.render_widget(Line::styled(pad(&text, cells), style), row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_is_where_the_text_is() {
+        let at = |text: &str, cursor| lay(text, cursor, 5, 3).cursor;
+        assert_eq!(at("", 0), (0, 0));
+        assert_eq!(at("abc", 1), (0, 1));
+        assert_eq!(at("abc\nde", 6), (1, 2));
+        assert_eq!(at("abcdef", 5), (1, 0));
+        assert_eq!(at("abcde", 5), (1, 0));
+        assert_eq!(at("日本語", 6), (1, 0));
+        assert_eq!(at("a\n\nb", 2), (1, 0));
+    }
+
+    #[test]
+    fn a_long_text_is_laid_out_only_near_the_cursor() {
+        let text = "line\n".repeat(10_000);
+        let laid = lay(&text, 5_000, 40, 8);
+        assert!(laid.rows.len() <= 20);
+    }
+}
