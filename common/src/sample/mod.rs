@@ -231,6 +231,27 @@ fn add_field(value: &mut Value) {
 }
 
 #[test]
+fn the_document_names_every_event_and_every_limit() {
+    let document = include_str!("../../../docs/protocol.md");
+    for sample in all() {
+        let name = sample.name.split(' ').next().unwrap_or_default();
+        if name.contains(':') || ["ready", "ping", "search", "typing", "reply"].contains(&name) {
+            assert!(document.contains(&format!("`{name}`")) || document.contains(&format!("{name} {{")), "{name}");
+        }
+    }
+    for code in crate::ErrorCode::ALL {
+        let row = format!("| `{code}` |");
+        let line = document.lines().find(|l| l.starts_with(&row)).unwrap_or_else(|| panic!("{code}"));
+        assert!(line.contains(&code.http_status().to_string()), "{line}");
+    }
+    let limits = serde_json::to_value(crate::Limits::default()).unwrap();
+    let configuration = include_str!("../../../docs/configuration.md");
+    for name in limits.as_object().unwrap().keys() {
+        assert!(configuration.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
 fn no_secret_is_shown_by_debug() {
     let refresh = crate::event::session::Refresh { token: "s3cret".to_owned() };
     assert!(!format!("{refresh:?}").contains("s3cret"));
