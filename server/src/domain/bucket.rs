@@ -89,6 +89,31 @@ mod tests {
         assert!(bucket.take(rate, at(0)).is_err());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn never_more_than_the_burst_and_the_rate(
+            count in 1u32..100, burst in 1u32..100, steps in proptest::collection::vec(0i64..2_000, 1..300),
+        ) {
+            let rate = Rate::new(count, Duration::from_secs(1), burst);
+            let (mut bucket, mut now, mut taken) = (Bucket::default(), 0i64, 0i64);
+            for step in steps {
+                now += step;
+                match bucket.take(rate, at(now)) {
+                    Ok(()) => taken += 1,
+                    Err(wait) => {
+                        let wait = i64::try_from(wait.as_micros().div_ceil(1_000)).unwrap();
+                        proptest::prop_assert!(wait > 0);
+                        let mut later = bucket;
+                        proptest::prop_assert!(later.take(rate, at(now + wait)).is_ok(), "the time told is enough");
+                    }
+                }
+                // One microsecond of rounding for each one taken.
+                let allowed = i64::from(burst) + (now * 1_000 + taken) / (1_000_000 / i64::from(count)) + 1;
+                proptest::prop_assert!(taken <= allowed, "{taken} > {allowed}");
+            }
+        }
+    }
+
     #[test]
     fn a_clock_set_back_locks_nobody_out() {
         let rate = Rate::new(1, Duration::from_secs(1), 3);

@@ -6,6 +6,7 @@ use chat_common::rest::{self, Scope};
 use chat_common::{ClientId, RoomName, RoomRef};
 
 use super::accounts::secret;
+use super::limiter::Action;
 use super::{Caller, Error, Proof, Result, Services, access, accounts, messages, tell};
 use crate::domain::{Refusal, slack};
 use crate::storage::{HookRow, NewUser};
@@ -26,6 +27,7 @@ pub async fn create(
     }
     let room = access::writable(s, caller, room).await?;
     let now = s.now();
+    s.limiter.take(Action::MakeToken(caller.user.id), &s.limits, now)?;
     let secret = secret::token("")?;
     let bot = NewUser {
         id: accounts::user_id()?,

@@ -29,7 +29,7 @@ pub enum Action {
     OpenDirect(UserId),
     /// New names of a user: each is taken for ever.
     Rename(UserId),
-    /// API tokens made by a user: each takes a name for ever.
+    /// API tokens and webhooks made by a user: each takes a name for ever.
     MakeToken(UserId),
     /// Accounts made from an address.
     Register(IpAddr),
@@ -56,7 +56,7 @@ impl Action {
             Self::CreateRoom(_) => "too many new rooms",
             Self::OpenDirect(_) => "too many new direct conversations",
             Self::Rename(_) => "too many new names",
-            Self::MakeToken(_) => "too many new tokens",
+            Self::MakeToken(_) => "too many new tokens and webhooks",
             Self::Register(_) => "too many new accounts from this address",
             Self::Guest(_) => "too many guests from this address",
         }

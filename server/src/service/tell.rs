@@ -38,6 +38,11 @@ pub(super) async fn joined(s: &Services, row: &RoomRow, member: &User, except: O
     if row.members <= s.limits.presence_room {
         let hint = Hint::MemberJoined { room: row.name.clone(), user: member.clone() };
         room(s, row.id, hint, None).await;
+        // The room has not heard of it when it came online.
+        if let Some((status, text)) = s.presence.status(member.id) {
+            let hint = Hint::PresenceChanged { room: row.name.clone(), user: member.clone(), status, text };
+            room(s, row.id, hint, None).await;
+        }
     } else {
         s.presence.count_changed(row.id, &row.name);
     }

@@ -19,7 +19,7 @@ pub struct UserRow {
     pub owner: Option<UserId>,
     /// When it came.
     pub created_at: Timestamp,
-    /// Kept out of the whole server until then ([`FOREVER`]: for good).
+    /// Kept out of the whole server until then ([`FOREVER_MS`]: for good).
     pub banned_until: Option<Timestamp>,
 }
 

@@ -55,6 +55,11 @@ impl Presence {
         self.lock().members.forget(room);
     }
 
+    /// How a user is; `None`: offline.
+    pub(super) fn status(&self, user: UserId) -> Option<(Status, Option<String>)> {
+        self.lock().people.get(user).map(|state| (state.status, state.text.clone()))
+    }
+
     /// Somebody became a member of the room.
     pub(super) fn member_joined(&self, room: RoomId, user: UserId) {
         self.lock().members.change(room, user, true);

@@ -93,6 +93,47 @@ async fn a_large_room_is_told_numbers() {
 }
 
 #[tokio::test]
+async fn a_room_learns_how_its_new_member_is() {
+    let mut w = world().await;
+    let (ana, bob) = (w.user("ana").await, w.user("bob").await);
+    w.room(&ana, "ops", RoomKind::Public, &[]).await;
+    presence::connected(&w.s, bob.user.id, ConnId(1)).await;
+    w.s.drain().await;
+    w.told();
+    rooms::join(&w.s, &bob, &at("ops")).await.unwrap();
+    assert_eq!(w.told_names(), ["member:joined", "presence:changed", "room:added"]);
+    let entered = rooms::enter(&w.s, &bob, &RoomName::parse("ops").unwrap(), None, None).await.unwrap();
+    assert_eq!(entered.room.present, 1);
+    rooms::leave(&w.s, &bob, room::Leave { room: at("ops") }).await.unwrap();
+    assert!(presence::get(&w.s, &ana, of_room("ops")).await.unwrap().present.is_empty());
+}
+
+#[tokio::test]
+async fn upkeep_runs_by_itself_and_ends_with_the_services() {
+    let w = world().await;
+    let (bus, mut signals) = crate::cluster::local::LocalBus::new();
+    let s = Services::start(Parts {
+        store: Arc::clone(&w.s.store),
+        bus: Arc::new(bus),
+        clock: Arc::clone(&w.clock) as Arc<dyn Clock>,
+        limits: Limits::default(),
+        server: (*w.s.server).clone(),
+        auth: w.s.auth.clone(),
+    });
+    let ana = w.user("ana").await;
+    w.room(&ana, "ops", RoomKind::Public, &[]).await;
+    presence::typing(&s, &ana, Typing { room: at("ops"), on: true }).await.unwrap();
+    w.pass(6);
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let signal = tokio::time::timeout(Duration::from_secs(5), signals.recv()).await.unwrap().unwrap();
+        told.push(matches!(signal, Signal::Room { hint: Hint::TypingChanged { on: true, .. }, .. }));
+    }
+    assert_eq!(told, [true, false]);
+    tokio::time::timeout(Duration::from_secs(5), s.drain()).await.unwrap();
+}
+
+#[tokio::test]
 async fn typing_ends_by_itself() {
     let mut w = world().await;
     let (ana, bob) = (w.user("ana").await, w.user("bob").await);
