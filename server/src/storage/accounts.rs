@@ -23,8 +23,8 @@ pub struct UserRow {
     pub banned_until: Option<Timestamp>,
 }
 
-/// Stands for "without end" where a time is stored: the end of the year 9999.
-pub const FOREVER_MS: i64 = 253_402_300_799_999;
+/// Stands for "without end" where a time is stored: the latest that a [`Timestamp`] holds.
+pub const FOREVER_MS: i64 = 253_402_207_200_000;
 
 /// A user to be made. Refused with `Conflict` where the name, or one that looks like it, was ever given to another.
 #[derive(Clone, Debug)]

@@ -210,13 +210,12 @@ impl Store for SqliteStore {
             return Err(closed());
         }
         if self.vitals.failing.load(Ordering::SeqCst) {
-            // A real write says whether it is over.
-            let now = self.clock.now().as_millis();
-            let probe = move |work: &mut Work<'_>| {
-                let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', ?1)";
-                Ok(work.conn.prepare_cached(sql)?.execute([now]).map(drop)?)
+            // A real write, one that needs room, says whether it is over.
+            let probe = |conn: &Connection| {
+                conn.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', zeroblob(65536))", [])?;
+                Ok(conn.execute("DELETE FROM meta WHERE key = 'probe'", []).map(drop)?)
             };
-            return self.write_bare(probe).await;
+            return self.write(probe).await;
         }
         Ok(())
     }

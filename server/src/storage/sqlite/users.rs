@@ -73,20 +73,24 @@ pub(super) fn create(conn: &Connection, new: &NewUser) -> StoreResult<UserRow> {
         use_invite(conn, code, new.at)?;
     }
     claim_name(conn, new.id, &new.name)?;
-    conn.prepare_cached(
-        "INSERT INTO users (id, name, display_name, kind, role, owner, password_hash, created_at)
+    let made = conn
+        .prepare_cached(
+            "INSERT OR IGNORE INTO users (id, name, display_name, kind, role, owner, password_hash, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
-    .execute(params![
-        rows::user_in(new.id),
-        new.name.as_str(),
-        new.display_name,
-        rows::user_kind_in(new.kind),
-        rows::server_role_in(new.role),
-        new.owner.map(rows::user_in),
-        new.password_hash,
-        new.at.as_millis()
-    ])?;
+        )?
+        .execute(params![
+            rows::user_in(new.id),
+            new.name.as_str(),
+            new.display_name,
+            rows::user_kind_in(new.kind),
+            rows::server_role_in(new.role),
+            new.owner.map(rows::user_in),
+            new.password_hash,
+            new.at.as_millis()
+        ])?;
+    if made == 0 {
+        return Err(Refusal::Conflict("this user is there already").into());
+    }
     known(conn, new.id)
 }
 

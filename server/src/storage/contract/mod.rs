@@ -1,15 +1,20 @@
 //! The story that every back end must tell alike: functions over any [`Store`], run by each back end's tests.
 
+pub mod accounts;
+pub mod messages;
+pub mod moderation;
+pub mod rooms;
+pub mod search;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_common::event::EntryBody;
 use chat_common::event::server::ServerRole;
-use chat_common::model::UserKind;
-use chat_common::{ClientId, RoomName, Seq, Timestamp, UserId, UserName};
+use chat_common::model::{RoomKind, UserKind};
+use chat_common::{ClientId, RoomName, Timestamp, UserId, UserName};
 
-use super::{Append, Appended, NewUser, Page, Store, StoreError, StoreResult};
 use crate::domain::{Refusal, mention};
+use crate::storage::{Append, Appended, Moderation, NewUser, Store, StoreError, StoreResult};
 
 /// The day on which the stories begin.
 pub fn start() -> Timestamp {
@@ -84,27 +89,12 @@ pub fn forbidden<T: std::fmt::Debug>(result: StoreResult<T>) -> bool {
     matches!(refused(result), Refusal::Forbidden(_))
 }
 
-/// Send, repeat, read.
-pub async fn a_message_is_sent_and_read(store: Arc<dyn Store>) {
-    let lobby = room("lobby");
-    let (ana, bob) = (user(&store, "ana").await, user(&store, "bob").await);
-    assert_eq!(store.join(bob, &lobby, 200, start()).await.unwrap().0.members, 1);
-    let first = send(&store, ana, &lobby, "k1", "chào @bob").await;
-    assert_eq!((first.seq, first.joined, first.room.members, first.room.head), (Seq(1), true, 2, Seq(1)));
-    let again = store.append(text(ana, &lobby, "k1", "chào @bob")).await.unwrap();
-    assert_eq!((again.seq, again.at, again.entry), (first.seq, first.at, None));
-    assert!(matches!(refused(store.append(text(ana, &lobby, "k1", "other")).await), Refusal::Conflict(_)));
-    let second = send(&store, bob, &lobby, "k1", "hello").await;
-    assert_eq!((second.seq, second.joined), (Seq(2), false));
+/// Makes an admin.
+pub async fn admin(store: &Arc<dyn Store>, wish: &str) -> UserId {
+    store.create_user(NewUser { role: ServerRole::Admin, ..account(wish) }).await.unwrap().user.id
+}
 
-    let entries = store.entries(first.room.id, Seq::ZERO, 100).await.unwrap();
-    assert_eq!(entries.len(), 2);
-    assert_eq!(Some(&entries[0]), first.entry.as_ref());
-    let EntryBody::Created { mentions, text, .. } = &entries[0].body else { panic!("{entries:?}") };
-    assert_eq!((mentions.as_slice(), text.as_deref()), ([bob].as_slice(), Some("chào @bob")));
-
-    let page = store.messages(ana, first.room.id, Page::Latest, 50).await.unwrap();
-    assert_eq!((page.messages.len(), page.first, page.head, page.has_more), (2, Seq(1), Seq(2), false));
-    let view = store.view(bob, &lobby, start()).await.unwrap().unwrap();
-    assert_eq!((view.unread, view.mentions), (1, 1));
+/// A room with its owner.
+pub async fn make_room(store: &Arc<dyn Store>, owner: UserId, wish: &str, kind: RoomKind) -> RoomName {
+    store.create_room(owner, room(wish), kind, String::new(), 200, start()).await.unwrap().name
 }
