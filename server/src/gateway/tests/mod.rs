@@ -1,6 +1,13 @@
-//! Tests of the whole edge over real sockets.
+//! The whole edge over real sockets: the real listener, services and store; a raw client on the other side.
 
-use super::*;
+mod client;
+mod ends;
+mod following;
+mod polling;
+mod server;
+mod wire;
+
+use super::routes;
 
 /// Every request of the protocol's table.
 const REQUESTS: &[&str] = &[
