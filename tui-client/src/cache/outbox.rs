@@ -24,6 +24,8 @@ pub struct OutboxRow {
     pub written_at: Timestamp,
     /// How it is.
     pub state: RowState,
+    /// It was put here on purpose (`send --queue`), so that it is sent however old it is.
+    pub patient: bool,
 }
 
 /// How a row is; what is on its way is `Queued` on disk, since the disk cannot know how that ends.
@@ -35,7 +37,7 @@ pub enum RowState {
     Refused(ErrorBody),
 }
 
-const COLUMNS: &str = "position, client_id, room, text, reply_to, written_at, state, error";
+const COLUMNS: &str = "position, client_id, room, text, reply_to, written_at, state, error, patient";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Option<OutboxRow>> {
     let (Ok(client_id), Ok(room)) =
@@ -57,6 +59,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Option<OutboxRow>> {
         message: Outgoing { room, text: row.get(3)?, client_id, reply_to: row.get::<_, Option<i64>>(4)?.map(unsigned) },
         written_at: Timestamp::from_millis(row.get(5)?),
         state,
+        patient: row.get(8)?,
     }))
 }
 
@@ -70,7 +73,7 @@ impl Cache {
         Ok(rows.into_iter().flatten().collect())
     }
 
-    /// Adds a message, claimed by this process if `claim`; the same key in the same room stays the first one. `None`
+    /// Adds a message, claimed by this process if `claim`, otherwise left to whoever comes next; the same key in the same room stays the first one. `None`
     /// if the outbox is full.
     pub fn push(&self, message: &Outgoing, now: Timestamp, claim: bool) -> Result<Option<OutboxRow>, CacheError> {
         let mut inner = self.lock();
@@ -81,8 +84,8 @@ impl Cache {
             return Ok(None);
         }
         tx.execute(
-            "INSERT INTO outbox (owner, client_id, room, text, reply_to, written_at, state, claimed_by, claimed_until)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8) ON CONFLICT DO NOTHING",
+            "INSERT INTO outbox (owner, client_id, room, text, reply_to, written_at, state, claimed_by, claimed_until, patient)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9) ON CONFLICT DO NOTHING",
             params![
                 owner,
                 message.client_id.as_str(),
@@ -92,6 +95,7 @@ impl Cache {
                 now.as_millis(),
                 claim.then_some(process),
                 if claim { now.plus(LEASE).as_millis() } else { 0 },
+                !claim,
             ],
         )?;
         let row = tx.query_row(
@@ -122,6 +126,16 @@ impl Cache {
         let mut rows: Vec<_> = rows.into_iter().flatten().collect();
         rows.sort_by_key(|r| r.position);
         Ok(rows)
+    }
+
+    /// Whether a claim would give anything; does not lock.
+    pub fn claimable(&self, now: Timestamp) -> Result<bool, CacheError> {
+        let inner = self.lock();
+        Ok(inner.db.query_row(
+            "SELECT EXISTS (SELECT 1 FROM outbox WHERE owner = ?1 AND (claimed_by IS NULL OR claimed_until < ?2))",
+            params![inner.owner, now.as_millis()],
+            |r| r.get(0),
+        )?)
     }
 
     /// Gives every claim back, so that the next program need not wait for the leases.

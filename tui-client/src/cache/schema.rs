@@ -21,7 +21,7 @@ CREATE TABLE draft (
 ) WITHOUT ROWID;
 CREATE TABLE outbox (
     position INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, client_id TEXT NOT NULL, room TEXT NOT NULL,
-    text TEXT NOT NULL, reply_to INTEGER, written_at INTEGER NOT NULL, state TEXT NOT NULL, error TEXT,
+    text TEXT NOT NULL, reply_to INTEGER, patient INTEGER NOT NULL, written_at INTEGER NOT NULL, state TEXT NOT NULL, error TEXT,
     claimed_by TEXT, claimed_until INTEGER NOT NULL DEFAULT 0,
     UNIQUE (owner, room, client_id)
 );

@@ -25,9 +25,10 @@ pub fn ask(file: Option<&Path>, account: &str, new: bool) -> Result<String, CliE
     if let Some(path) = file {
         return read_line(path, "password");
     }
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(CliError::usage("there is no terminal to ask for the password on")
-            .hint("give it with --password-file FILE, or --password-file - and a pipe"));
+    if !std::io::stdin().is_terminal() {
+        return read_line(Path::new("-"), "password").map_err(|e| {
+            e.hint("there is no terminal to ask for the password on: pipe it in, or name a file with --password-file")
+        });
     }
     let account = chat_common::text::visible_line(account);
     let password = prompt(&format!("password of {account}: "))?;

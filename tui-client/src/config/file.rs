@@ -242,7 +242,7 @@ mod tests {
             ("server = \"http://h\"\nsevrer = 1\n", "c.toml:2:1:", "unknown field `sevrer`"),
             ("server = 7\n", "c.toml:1:10:", "invalid type"),
             ("server = \"ftp://h\"\n", "c.toml:1:10:", "not a server's address"),
-            ("rooms = [\"a/b\"]\n", "c.toml:1:10:", "a room has"),
+            ("rooms = [\"a/b\"]\n", "c.toml:1:9:", "a room has"),
             ("timeout = \"soon\"\n", "c.toml:1:11:", "not a duration"),
             ("[screen]\n  thema = \"x\"\n", "c.toml:2:3:", "unknown field `thema`"),
             ("[notify]\nlevel = \"some\"\n", "c.toml:2:9:", "unknown variant"),

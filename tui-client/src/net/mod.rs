@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 pub use crate::cache::{Outgoing, new_client_id};
 pub use crate::credentials::{Access, TokenError, Tokens};
 pub use any::{AnyReply, AnyRequest};
+pub use outbox::STALE;
 
 pub use crate::server_url::ServerUrl;
 

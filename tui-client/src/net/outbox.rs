@@ -14,7 +14,7 @@ use super::{OutboxState, Outgoing};
 use crate::cache::{OutboxRow, RowState};
 
 /// Beyond this age a message is not sent unasked.
-const STALE: Duration = Duration::from_secs(600);
+pub const STALE: Duration = Duration::from_secs(600);
 /// Messages on their way at once, over all rooms.
 const ABREAST: usize = 8;
 /// The longest wait that a server can impose.
@@ -102,7 +102,7 @@ impl Outbox {
             if item.status != Status::Waiting || taken.contains(&item.row.message.room) {
                 continue;
             }
-            if !item.tried && now.wall.since(item.row.written_at) > STALE {
+            if !item.tried && !item.row.patient && now.wall.since(item.row.written_at) > STALE {
                 item.status = Status::Stale;
                 changes.push(change(&item.row, OutboxState::Stale { since: item.row.written_at }));
                 continue;
@@ -224,6 +224,7 @@ mod tests {
             },
             written_at: now(0).wall,
             state: RowState::Queued,
+            patient: false,
         }
     }
 
@@ -281,9 +282,10 @@ mod tests {
         let mut o = Outbox::default();
         let mut young = row(2, "a");
         young.written_at = now(900).wall;
-        o.add(vec![row(1, "a"), young]);
+        let patient = OutboxRow { patient: true, ..row(3, "b") };
+        o.add(vec![row(1, "a"), young, patient]);
         let (send, changes) = o.due(now(901));
-        assert_eq!(send[0].0, 2);
+        assert_eq!(send.iter().map(|(p, _)| *p).collect::<Vec<_>>(), vec![2, 3]);
         assert!(matches!(changes[0].state, OutboxState::Stale { .. }));
         o.retry(&ClientId::parse("k1").unwrap(), now(902));
         o.answered(2, stored(), now(902));

@@ -128,7 +128,7 @@ impl Supervisor {
         let row = self.on_disk(None, move |cache| cache.push(&copy, now, true)).await;
         row.unwrap_or_else(|| {
             self.unwritten -= 1;
-            OutboxRow { position: self.unwritten, message, written_at: now, state: RowState::Queued }
+            OutboxRow { position: self.unwritten, message, written_at: now, state: RowState::Queued, patient: false }
         })
     }
 

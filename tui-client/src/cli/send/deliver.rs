@@ -46,7 +46,7 @@ pub struct Deliverer<'a> {
     client: Client,
     line: Option<(NetHandle, mpsc::Receiver<NetEvent>)>,
     tag: u64,
-    /// Something is in the outbox: what follows has to go behind it.
+    /// Something is in the outbox and cannot go out: what follows has to go behind it.
     behind: Option<String>,
     flushed: bool,
 }
@@ -65,11 +65,9 @@ impl<'a> Deliverer<'a> {
 
     /// Gets one message stored, or into the outbox.
     pub async fn deliver(&mut self, message: &Outgoing) -> Result<Outcome, CliError> {
-        if self.args.queue {
-            self.flush().await?;
-            if let Some(reason) = self.behind.clone() {
-                return self.queue(message, reason);
-            }
+        self.flush().await?;
+        if let (true, Some(reason)) = (self.args.queue, self.behind.clone()) {
+            return self.queue(message, reason);
         }
         let begin = Instant::now();
         let mut attempts = 0;
@@ -187,14 +185,18 @@ impl<'a> Deliverer<'a> {
         Ok(Outcome::Queued { reason })
     }
 
-    /// Sends what waits in the outbox already, in order: what comes now must not overtake it.
+    /// Sends what waits in the outbox already, in order: what comes now must not overtake it. What somebody typed on
+    /// the full screen long ago stays: it is asked about there.
     async fn flush(&mut self) -> Result<(), CliError> {
         if std::mem::replace(&mut self.flushed, true) || !self.context.paths.cache_file().exists() {
             return Ok(());
         }
-        let cache = self.context.cache(&self.client)?;
-        let rows = cache.claim(SystemClock.now())?;
-        for row in rows.into_iter().filter(|r| r.state == RowState::Queued) {
+        let (cache, now) = (self.context.cache(&self.client)?, SystemClock.now());
+        if !cache.claimable(now)? {
+            return Ok(());
+        }
+        let young = |r: &OutboxRow| r.patient || now.since(r.written_at) <= net::STALE;
+        for row in cache.claim(now)?.into_iter().filter(|r| r.state == RowState::Queued && young(r)) {
             if let Err(reason) = self.flush_row(&cache, row).await? {
                 self.behind = Some(reason);
                 break;
