@@ -217,13 +217,12 @@ pub async fn unread_is_counted(store: Arc<dyn Store>) {
     let (ana, bob) = (user(&store, "ana").await, user(&store, "bob").await);
     store.join(bob, &lobby, 200, start()).await.unwrap();
     let id = send(&store, ana, &lobby, "k0", "one").await.room.id;
-    // One after the other into the queue, all in few commits.
-    let all = (1..=1_100u32).map(|i| {
-        let body = if i % 100 == 0 { "hey @bob" } else { "x" };
-        store.append(text(ana, &lobby, &format!("k{i}"), body))
-    });
-    for appended in futures_util::future::join_all(all).await {
-        appended.unwrap();
+    for block in 0..11 {
+        let all = (0..99).map(|i| store.append(text(ana, &lobby, &format!("k{block}-{i}"), "x")));
+        for appended in futures_util::future::join_all(all).await {
+            appended.unwrap();
+        }
+        send(&store, ana, &lobby, &format!("m{block}"), "hey @bob").await;
     }
     send(&store, bob, &lobby, "b", "my own, which names @bob").await;
     let counts = async |who| {
