@@ -1,7 +1,7 @@
 //! The search index: fed behind the sending, with its own cursor; an edit or a delete takes the old text out at once.
 //!
 //! The index holds no text, only trigrams of the folded text. To take a text out one must therefore show it the same
-//! folded text again: [`fold`](chat_common::text::fold) may only change together with a migration that builds the
+//! folded text again: [`fold`] may only change together with a migration that builds the
 //! index anew.
 
 use chat_common::text::fold;
