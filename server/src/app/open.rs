@@ -13,6 +13,7 @@ use crate::config::{Config, Database, Durability};
 use crate::service::Parts;
 use crate::service::accounts::Auth;
 use crate::storage::Store;
+use crate::storage::sqlite::{self, SqliteOptions, SqliteStore};
 
 /// The key that signs tokens, beside the database and never in a backup of it.
 const KEY_FILE: &str = "secret.key";
@@ -37,8 +38,14 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         Database::Sqlite(path) => path.clone(),
         Database::Postgres(_) => bail!("PostgreSQL is not built yet; take --database sqlite:PATH"),
     };
-    let _ = (path, config.durability == Durability::Full);
-    bail!("the store is not built yet")
+    let durability = match config.durability {
+        Durability::Full => sqlite::Durability::Full,
+        Durability::Normal => sqlite::Durability::Normal,
+    };
+    let options = SqliteOptions { durability, ..SqliteOptions::new(path) };
+    // Migrations and the recovery after a crash may take a while.
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open(options, Arc::new(SystemClock))).await??;
+    Ok(Arc::new(store))
 }
 
 /// What the services are made of.
