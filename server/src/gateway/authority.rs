@@ -133,7 +133,7 @@ async fn reload(gateway: &Arc<Gateway>, user: UserId) {
 }
 
 /// Looks at every connection: tokens that end, CONNECTs that were never answered.
-fn watch(gateway: &Arc<Gateway>) {
+pub(super) fn watch(gateway: &Arc<Gateway>) {
     let (now, instant) = (gateway.services.clock.now(), Instant::now());
     for conn in gateway.hub.all() {
         if !conn.started.load(Ordering::Relaxed) && instant.saturating_duration_since(conn.born) > NEVER_STARTED {

@@ -77,6 +77,7 @@ pub(super) async fn connect(gateway: Arc<Gateway>, connect: Connect) -> std::res
     let transport = gateway.transports.of(socket.id, handle.as_ref(), Instant::now());
     let websocket = socket.transport_type() == socketioxide::TransportType::Websocket;
     let admitted = match token {
+        _ if transport.connects_too_often() => Err(Refused::Later),
         _ if socket.req_parts().extensions.get::<Foreign>().is_some() => {
             Err(Refused::Told(ErrorBody::new(ErrorCode::Forbidden, "this origin is not allowed here")))
         }

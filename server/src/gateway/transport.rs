@@ -21,6 +21,8 @@ const UNKNOWN: usize = 65_536;
 const UNKNOWN_TIME: Duration = Duration::from_secs(30);
 /// Refused CONNECTs on one session before it is dropped.
 const REFUSALS: u32 = 5;
+/// CONNECTs on one session before it is dropped; a client that lives long connects again on a new one.
+const CONNECTS: u32 = 50;
 
 /// One session's transport.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub(super) struct Transport {
     polls: AtomicU64,
     dropped: AtomicBool,
     refused: AtomicU32,
+    connects: AtomicU32,
     since: Instant,
 }
 
@@ -40,6 +43,7 @@ impl Transport {
             polls: AtomicU64::new(0),
             dropped: AtomicBool::new(false),
             refused: AtomicU32::new(0),
+            connects: AtomicU32::new(0),
             since: now,
         }
     }
@@ -81,6 +85,11 @@ impl Transport {
                 handle.cut();
             }
         }
+    }
+
+    /// A CONNECT came; true: too many did, drop it.
+    pub(super) fn connects_too_often(&self) -> bool {
+        self.connects.fetch_add(1, Ordering::Relaxed) + 1 > CONNECTS
     }
 
     /// A CONNECT was refused; true: too often, drop it.

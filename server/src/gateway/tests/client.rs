@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use http::Request;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -31,7 +32,11 @@ impl Client {
 
     pub(super) async fn over(stream: TcpStream, addr: SocketAddr) -> Self {
         let url = format!("ws://{addr}/socket.io/?EIO=4&transport=websocket");
-        let (ws, _) = client_async(url.into_client_request().unwrap(), stream).await.unwrap();
+        Self::with(stream, url.into_client_request().unwrap()).await
+    }
+
+    pub(super) async fn with(stream: TcpStream, request: Request<()>) -> Self {
+        let (ws, _) = client_async(request, stream).await.unwrap();
         let mut client = Self { ws, seen: Vec::new(), next: 0 };
         assert!(client.packet().await.unwrap().starts_with('0'));
         client

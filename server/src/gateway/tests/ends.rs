@@ -8,7 +8,7 @@ use tokio::net::TcpSocket;
 
 use super::client::{Client, SOON};
 use super::server::{Server, until};
-use crate::gateway::Options;
+use crate::gateway::{Options, authority};
 use crate::service::{accounts, messages};
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_fresh_token_keeps_the_connection() {
     let reply = ana.done("session:refresh", json!({"token": fresh.access_token})).await;
     assert_eq!(reply["expires_at"], json!(fresh.expires_at));
     server.clock.advance(Duration::from_secs(8 * 60));
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    authority::watch(&server.gateway.gateway);
     ana.done("ping", json!({})).await;
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use super::client::Client;
 use super::server::{Server, until};
@@ -184,4 +185,28 @@ async fn a_store_that_is_away_turns_handshakes_away() {
     until(|| !gateway.store_up.load(std::sync::atomic::Ordering::Relaxed)).await;
     let answer = handshake(&server, "").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+}
+
+#[tokio::test]
+async fn with_the_relay_a_foreign_page_may_shake_hands_but_not_connect() {
+    let relay = Options { relay: true, ..Options::default() };
+    let server = Server::with(chat_common::Limits::default(), relay).await;
+    let token = server.session("ana").await.access_token;
+    let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", server.addr);
+    let mut request = url.into_client_request().unwrap();
+    request.headers_mut().insert("origin", "https://evil.example".parse().unwrap());
+    let mut foreign = Client::with(TcpStream::connect(server.addr).await.unwrap(), request).await;
+    foreign.send(&format!("40/chat,{}", json!({ "token": token }))).await;
+    let answer = foreign.packet().await.unwrap();
+    assert!(answer.starts_with("44/chat,") && answer.contains("forbidden: "), "{answer}");
+}
+
+#[tokio::test]
+async fn guessing_tokens_on_one_session_ends_it() {
+    let server = Server::start().await;
+    let mut client = Client::open(server.addr).await;
+    for _ in 0..10 {
+        client.ws.send(Message::text(r#"40/chat,{"token":"x"}"#)).await.ok();
+    }
+    client.closed().await;
 }
