@@ -61,11 +61,60 @@ impl File {
 
     /// Checks a file's text; `path` is for the message.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|e| {
-            let (line, column) = position(text, e.span().map_or(0, |s| s.start));
-            ConfigError::Wrong { path: path.to_owned(), line, column, message: e.message().to_owned() }
-        })
+        let wrong = |at: usize, message: String| {
+            let (line, column) = position(text, at);
+            ConfigError::Wrong { path: path.to_owned(), line, column, message }
+        };
+        let file: Self =
+            toml::from_str(text).map_err(|e| wrong(e.span().map_or(0, |s| s.start), plain(e.message())))?;
+        if let Some(limits) = &file.limits {
+            super::limits::check(limits).map_err(|(key, message)| wrong(key_at(text, &key), message))?;
+        }
+        Ok(file)
     }
+}
+
+/// The parser's sentence for people: a key that is nearly right is named, numbers are called numbers.
+fn plain(message: &str) -> String {
+    if let Some((key, known)) = message.strip_prefix("unknown field `").and_then(|m| m.split_once("`, expected ")) {
+        let known = known.trim_start_matches("one of ");
+        let near = known.split(", ").map(|k| k.trim_matches('`')).find(|k| distance(k, key) <= 2);
+        return match near {
+            Some(near) => format!("unknown key `{key}`; did you mean `{near}`?"),
+            None => format!("unknown key `{key}`; the keys are {}", known.replace('`', "")),
+        };
+    }
+    let whole = "expected a whole number, 0 or more";
+    message.replace("expected usize", whole).replace("expected u32", whole).replace("expected u64", whole)
+}
+
+/// Letters to change, add or drop to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Where the line of `key` begins; 0 where it does not stand.
+fn key_at(text: &str, key: &str) -> usize {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        if line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('=')) {
+            return at + indent;
+        }
+        at += line.len();
+    }
+    0
 }
 
 /// Line and column, both from 1, of a byte of `text`.

@@ -10,7 +10,7 @@ mod listen;
 mod log;
 mod paths;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chat_common::Limits;
 
@@ -132,7 +132,6 @@ impl Config {
             .filter(|n| !n.is_empty())
             .ok_or_else(|| ConfigError::Value("the name must be one line of 1 to 100 bytes".to_owned()))?;
         let limits = file.limits.unwrap_or_default();
-        limits::check(&limits).map_err(|e| ConfigError::Value(in_file(source.as_deref(), &e)))?;
         let log_default = Log::default();
         Ok(Self {
             listen,
@@ -160,15 +159,10 @@ impl Config {
     }
 }
 
-fn in_file(path: Option<&Path>, message: &str) -> String {
-    match path {
-        Some(path) => format!("{}: {message}", path.display()),
-        None => message.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::Parser;
 
     use super::*;

@@ -1,0 +1,6 @@
+//! The program from outside: one binary, a real listener on a port the system picks, real clients.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod it {
+    mod config;
+}
