@@ -75,6 +75,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let service = tower::Layer::layer(&layer, rest::router(rest));
     let options = listen::Options {
         trusted: TrustedProxies::new(config.trusted_proxy.clone()),
+        head_time: listen::HEAD_TIME,
         caps: Caps::new(config.limits.connections_per_address),
         drain: life.drain.clone(),
         cut: life.end.clone(),

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{Either, Full};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -33,6 +34,9 @@ const BACKLOG: i32 = 1024;
 const OVER_SHARE: &str =
     r#"{"error":{"code":"rate_limited","message":"too many connections of this address","retry_after_ms":10000}}"#;
 
+/// What a request with too large a head is told.
+const OVER_HEAD: &str = r#"{"error":{"code":"too_large","message":"the request's headers are larger than 64 KiB"}}"#;
+
 /// What holds for all connections of a listener.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -40,6 +44,8 @@ pub struct Options {
     pub trusted: TrustedProxies,
     /// Connections by address; behind a trusted proxy the client's address counts.
     pub caps: Caps,
+    /// A request's head must be there after so long.
+    pub head_time: Duration,
     /// Ends accepting; requests under way are finished, kept-alive connections closed.
     pub drain: CancellationToken,
     /// Ends every connection at once.
@@ -132,6 +138,23 @@ where
     options.tracker.spawn(task);
 }
 
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let fields: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    fields + request.uri().path().len() + request.uri().query().map_or(0, str::len)
+}
+
+fn refuse(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+    }
+    response
+}
+
 /// Says why before the connection is closed. What does not fit into the empty send buffer at once is not sent.
 fn turn_away(stream: &TcpStream) {
     let length = OVER_SHARE.len();
@@ -162,7 +185,7 @@ where
 {
     let io = TokioIo::new(Guarded::new(stream, handle.clone(), share.clone(), WRITE_STALL));
     let (token, peer) = (handle.token().clone(), handle.peer.ip());
-    let (drain, cut) = (options.drain.clone(), options.cut.clone());
+    let (drain, cut, head_time) = (options.drain.clone(), options.cut.clone(), options.head_time);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let mut handle = handle.clone();
         handle.client = options.trusted.client(peer, request.headers());
@@ -170,17 +193,23 @@ where
         request.extensions_mut().insert(handle);
         let service = service.clone();
         async move {
-            if !room {
-                return Err("too many connections of this address");
+            // The parser's own limit lets a head pass that came in one piece.
+            let refusal = match (room, head_bytes(&request) > HEAD_BYTES) {
+                (_, true) => Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, OVER_HEAD)),
+                (false, _) => Some((StatusCode::TOO_MANY_REQUESTS, OVER_SHARE)),
+                _ => None,
+            };
+            if let Some((status, body)) = refusal {
+                return Ok::<_, Infallible>(refuse(status, body).map(Either::Right));
             }
             let Ok(response) = service.oneshot(request).await;
-            Ok(response)
+            Ok(response.map(Either::Left))
         }
     });
     let mut conn = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIME)
+            .header_read_timeout(head_time)
             .max_buf_size(HEAD_BYTES)
             .serve_connection(io, answer)
             .with_upgrades()
@@ -203,5 +232,94 @@ where
         if cut.is_cancelled() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn started(head_time: Duration, trusted: &[&str], share: u32) -> (SocketAddr, Options) {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let options = Options {
+            trusted: TrustedProxies::new(trusted.iter().map(|s| s.parse().unwrap()).collect()),
+            caps: Caps::new(share),
+            head_time,
+            drain: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            tracker: TaskTracker::new(),
+        };
+        let service = tower::service_fn(|request: Request<Incoming>| async move {
+            let client = request.extensions().get::<ConnHandle>().map(|c| c.client.to_string());
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(client.unwrap_or_default()))))
+        });
+        tokio::spawn(serve(listener, service, options.clone()));
+        (address, options)
+    }
+
+    /// What the server says until it closes.
+    async fn talk(address: SocketAddr, said: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        let mut answer = Vec::new();
+        let _reset = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn get(headers: &str) -> Vec<u8> {
+        format!("GET / HTTP/1.1\r\nhost: x\r\n{headers}connection: close\r\n\r\n").into_bytes()
+    }
+
+    #[tokio::test]
+    async fn a_head_that_drips_is_closed() {
+        let (address, _) = started(Duration::from_millis(100), &[], 9).await;
+        let answer = talk(address, b"GET / HTTP/1.1\r\nhost:").await;
+        assert!(!answer.contains("200"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_head_of_64_kib_is_431() {
+        let (address, _) = started(HEAD_TIME, &[], 9).await;
+        let answer = talk(address, &get(&format!("x: {}\r\n", "a".repeat(64 * 1024)))).await;
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        let many: String = (0..4096).map(|i| format!("x-{i}: aaaaaaaa\r\n")).collect();
+        assert!(talk(address, &get(&many)).await.starts_with("HTTP/1.1 431"));
+        assert!(talk(address, &get("x: y\r\n")).await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn behind_a_proxy_each_client_has_its_share() {
+        let (address, _) = started(HEAD_TIME, &["127.0.0.1"], 1).await;
+        let keep = b"GET / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 203.0.113.9\r\n\r\n";
+        let mut first = TcpStream::connect(address).await.unwrap();
+        first.write_all(keep).await.unwrap();
+        let mut answer = [0u8; 12];
+        first.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        let same = talk(address, &get("x-forwarded-for: 203.0.113.9\r\n")).await;
+        assert!(same.starts_with("HTTP/1.1 429") && same.contains("retry-after: 10"), "{same}");
+        assert!(talk(address, &get("x-forwarded-for: 203.0.113.10\r\n")).await.ends_with("203.0.113.10"));
+    }
+
+    #[tokio::test]
+    async fn a_drain_closes_idle_connections_and_a_cut_all() {
+        let (address, options) = started(HEAD_TIME, &[], 9).await;
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0u8; 12];
+        idle.read_exact(&mut answer).await.unwrap();
+        // A request under way holds the drain up until it is cut.
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"POST / HTTP/1.1\r\nhost:").await.unwrap();
+        options.drain.cancel();
+        let mut rest = Vec::new();
+        idle.read_to_end(&mut rest).await.unwrap();
+        options.tracker.close();
+        options.cut.cancel();
+        tokio::time::timeout(Duration::from_secs(5), options.tracker.wait()).await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err(), "nobody accepts any more");
     }
 }
