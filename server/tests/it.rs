@@ -2,5 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod it {
+    mod access;
+    mod accounts;
+    mod admin;
     mod config;
+    mod document;
+    mod events;
+    mod messages;
+    mod process;
+    mod rooms;
+    mod wire;
+    mod world;
 }
