@@ -59,7 +59,12 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let store = open::store(&config).await?;
     let (local, signals) = LocalBus::new();
     let (bus, tap) = TapBus::new(Arc::new(local));
-    let services = Services::start(open::parts(&config, store, Arc::new(bus))?);
+    let services = Services::start(open::parts(&config, store.clone(), Arc::new(bus))?);
+    let died = store.died();
+    life.worker("store", async move {
+        died.cancelled().await;
+        Err("its writer thread has ended".to_owned())
+    });
     let policy = policy(&config, address);
 
     let (layer, gateway) = gateway::start(services.clone(), signals, gateway_options(&config));
@@ -86,7 +91,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         Ok(())
     });
     match admin::bind(&config.data_dir) {
-        Ok(bound) => life.worker("admin socket", admin::serve(bound, services.clone(), life.drain.clone())),
+        Ok(bound) => {
+            life.worker("admin socket", admin::serve(bound, command::desk(services.clone(), store), life.drain.clone()))
+        }
         // The chat works without it; `chat-server user …` then needs the server stopped.
         Err(error) => tracing::warn!(%error, folder = %config.data_dir.display(), "no admin socket in the data folder"),
     }

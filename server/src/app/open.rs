@@ -12,8 +12,8 @@ use crate::cluster::Bus;
 use crate::config::{Config, Database, Durability};
 use crate::service::Parts;
 use crate::service::accounts::Auth;
-use crate::storage::Store;
 use crate::storage::sqlite::{self, SqliteOptions, SqliteStore};
+use crate::storage::{Store, StoreError};
 
 /// The key that signs tokens, beside the database and never in a backup of it.
 const KEY_FILE: &str = "secret.key";
@@ -32,8 +32,8 @@ pub fn data_dir(path: &Path) -> anyhow::Result<()> {
     std::fs::remove_file(&probe).with_context(advice)
 }
 
-/// Opens the database.
-pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+/// Opens the database; brings it to this program's schema.
+pub async fn store(config: &Config) -> anyhow::Result<Arc<SqliteStore>> {
     let path = match &config.database {
         Database::Sqlite(path) => path.clone(),
         Database::Postgres(_) => bail!("PostgreSQL is not built yet; take --database sqlite:PATH"),
@@ -43,9 +43,13 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         Durability::Normal => sqlite::Durability::Normal,
     };
     let options = SqliteOptions { durability, ..SqliteOptions::new(path) };
-    // Migrations and the recovery after a crash may take a while.
-    let store = tokio::task::spawn_blocking(move || SqliteStore::open(options, Arc::new(SystemClock))).await??;
-    Ok(Arc::new(store))
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options, Arc::new(SystemClock))).await?;
+    let store = opened.map_err(|error| match error {
+        // The sentence says by itself what is the matter.
+        StoreError::Unavailable(why) | StoreError::Internal(why) => anyhow::anyhow!(why),
+        refused @ StoreError::Refused(_) => refused.into(),
+    });
+    Ok(Arc::new(store.with_context(|| format!("cannot open {}", config.database))?))
 }
 
 /// What the services are made of.

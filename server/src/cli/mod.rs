@@ -8,6 +8,8 @@ mod password;
 mod show;
 mod user;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 pub use config::Command as ConfigCommand;
@@ -46,6 +48,11 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print the OpenAPI document of the REST interface
     Openapi,
+    /// Write a copy of the database to FILE, whether the server runs or not; the key file is not in it
+    Backup {
+        /// Must not exist yet
+        file: PathBuf,
+    },
 }
 
 /// What a command comes down to.
@@ -70,6 +77,10 @@ impl Command {
             Self::Invite(command) => Job::Ask(command.request()),
             Self::Config(command) => Job::Config(command),
             Self::Openapi => Job::Openapi,
+            Self::Backup { file } if file.exists() => {
+                anyhow::bail!("{} is there already; give the backup another name", file.display())
+            }
+            Self::Backup { file } => Job::Ask(Request::Backup { file: std::path::absolute(file)? }),
         })
     }
 }

@@ -10,12 +10,19 @@ async fn a_message_is_stored_once_and_a_repeat_gets_the_first_answer() {
     let w = World::start().await;
     let ana = w.user("ana").await;
     let send = |key: &'static str, text: &'static str| {
-        answer(ana.request(Method::POST, "/rooms/lobby/messages").header("idempotency-key", key).json(&json!({"text": text})))
+        answer(
+            ana.request(Method::POST, "/rooms/lobby/messages")
+                .header("idempotency-key", key)
+                .json(&json!({"text": text})),
+        )
     };
     let (status, first) = send("k1", "hello").await;
     assert_eq!((status.as_u16(), &first["duplicate"], &first["room"]), (201, &json!(false), &json!("lobby")));
     let (status, again) = send("k1", "hello").await;
-    assert_eq!((status.as_u16(), &again["duplicate"], &again["seq"], &again["at"]), (200, &json!(true), &first["seq"], &first["at"]));
+    assert_eq!(
+        (status.as_u16(), &again["duplicate"], &again["seq"], &again["at"]),
+        (200, &json!(true), &first["seq"], &first["at"])
+    );
     let (status, body) = ana.post("/rooms/lobby/messages", json!({"text": "hello", "client_id": "k1"})).await;
     assert_eq!((status.as_u16(), &body["seq"]), (200, &first["seq"]), "the header and the field are one");
     assert_eq!(refused(send("k1", "other").await), no(409, "conflict", ""));
@@ -79,14 +86,20 @@ async fn what_happens_to_a_message_afterwards() {
     assert_eq!(answer(bob.request(Method::PUT, &format!("{path}/reactions/ok"))).await.0, 400);
     let (_, page) = bob.get("/rooms/lobby/messages").await;
     let message = page["messages"].as_array().unwrap().iter().find(|m| m["seq"] == seq).unwrap();
-    assert_eq!((&message["text"], &message["reactions"]), (&json!("second"), &json!([{"emoji": "👍", "count": 1, "me": true}])));
+    assert_eq!(
+        (&message["text"], &message["reactions"]),
+        (&json!("second"), &json!([{"emoji": "👍", "count": 1, "me": true}]))
+    );
     assert_eq!(answer(bob.request(Method::DELETE, &format!("{path}/reactions/%F0%9F%91%8D"))).await.0, 204);
     assert_eq!(refused(bob.delete(&path).await).1, "forbidden");
     assert_eq!(ana.delete(&path).await.0, 204);
     assert_eq!(refused(ana.patch(&path, json!({"text": "third"})).await), no(404, "not_found", ""));
     let (_, page) = bob.get("/rooms/lobby/messages").await;
     let message = page["messages"].as_array().unwrap().iter().find(|m| m["seq"] == seq).unwrap();
-    assert_eq!((&message["text"], &message["deleted"], &message["reactions"]), (&json!(null), &json!(true), &json!([])));
+    assert_eq!(
+        (&message["text"], &message["deleted"], &message["reactions"]),
+        (&json!(null), &json!(true), &json!([]))
+    );
     w.stop().await;
 }
 

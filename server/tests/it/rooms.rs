@@ -20,7 +20,10 @@ async fn a_room_from_its_making_to_its_end() {
     let w = World::start().await;
     let (ana, bob) = (w.user("ana").await, w.user("bob").await);
     let (status, made) = ana.post("/rooms", json!({"room": "ops", "topic": "what burns"})).await;
-    assert_eq!((status.as_u16(), &made["room"]["role"], &made["room"]["topic"]), (201, &json!("owner"), &json!("what burns")));
+    assert_eq!(
+        (status.as_u16(), &made["room"]["role"], &made["room"]["topic"]),
+        (201, &json!("owner"), &json!("what burns"))
+    );
     assert_eq!(refused(bob.post("/rooms", json!({"room": "ops"})).await).1, "conflict");
     let (status, joined) = answer(bob.request(Method::POST, "/rooms/ops/join")).await;
     assert_eq!((status.as_u16(), &joined["room"]["role"]), (200, &json!("member")), "{joined}");

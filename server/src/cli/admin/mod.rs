@@ -4,16 +4,21 @@
 mod client;
 mod server;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use chat_common::event::server::ServerRole;
 use chat_common::model::User;
 use chat_common::rest::{CreateInvite, InviteInfo, NewInvite, UserInfo};
 use chat_common::{Cursor, ErrorBody, Timestamp, UserName};
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub use client::ask;
 pub use server::{Bound, bind, serve};
 
 use crate::service::{Caller, Result, Services, admin};
+use crate::storage::StoreResult;
 
 /// The socket in the data folder.
 pub const SOCKET: &str = "admin.sock";
@@ -33,6 +38,7 @@ pub enum Request {
     UserPassword { name: UserName, password: Option<String> },
     InviteCreate { invite: CreateInvite },
     InviteList,
+    Backup { file: PathBuf },
 }
 
 impl std::fmt::Debug for Request {
@@ -62,8 +68,18 @@ enum Answer {
     Error(ErrorBody),
 }
 
+/// What the requests are answered with.
+#[derive(Clone)]
+pub struct Desk {
+    /// The use cases.
+    pub services: Arc<Services>,
+    /// Writes a copy of the store, which may be in use, to a file that is not there yet.
+    pub backup: Arc<dyn Fn(PathBuf) -> BoxFuture<'static, StoreResult<()>> + Send + Sync>,
+}
+
 /// Does it.
-pub async fn execute(s: &Services, request: Request) -> Result<Reply> {
+pub async fn execute(desk: &Desk, request: Request) -> Result<Reply> {
+    let s = &desk.services;
     let owner = Caller::local()?;
     Ok(match request {
         Request::UserAdd { name, password, admin } => {
@@ -88,6 +104,7 @@ pub async fn execute(s: &Services, request: Request) -> Result<Reply> {
             Reply::Password { password: admin::reset_password(s, &name, password).await? }
         }
         Request::InviteCreate { invite } => Reply::Invite { invite: admin::create_invite(s, &owner, invite).await? },
+        Request::Backup { file } => done((desk.backup)(file).await?),
         Request::InviteList => Reply::Invites { invites: admin::invites(s, &owner).await?.invites },
     })
 }

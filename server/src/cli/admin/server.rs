@@ -12,8 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, LINE, SOCKET, execute};
-use crate::service::Services;
+use super::{Answer, Desk, LINE, SOCKET, execute};
 
 /// Commands at once; further ones wait in the kernel's queue.
 const AT_ONCE: usize = 8;
@@ -49,7 +48,7 @@ pub fn bind(data_dir: &Path) -> io::Result<Bound> {
 }
 
 /// Answers until `drain`.
-pub async fn serve(bound: Bound, services: Arc<Services>, drain: CancellationToken) -> Result<(), String> {
+pub async fn serve(bound: Bound, desk: Desk, drain: CancellationToken) -> Result<(), String> {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return Ok(()) };
@@ -64,9 +63,9 @@ pub async fn serve(bound: Bound, services: Arc<Services>, drain: CancellationTok
             },
             () = drain.cancelled() => return Ok(()),
         };
-        let services = services.clone();
+        let desk = desk.clone();
         tokio::spawn(async move {
-            if let Err(error) = answer(stream, &services).await {
+            if let Err(error) = answer(stream, &desk).await {
                 tracing::debug!(%error, "a command hung up");
             }
             drop(slot);
@@ -74,13 +73,13 @@ pub async fn serve(bound: Bound, services: Arc<Services>, drain: CancellationTok
     }
 }
 
-async fn answer(stream: UnixStream, services: &Services) -> io::Result<()> {
+async fn answer(stream: UnixStream, desk: &Desk) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = Vec::new();
     let mut read = BufReader::new(read).take(LINE as u64);
     tokio::time::timeout(PATIENCE, read.read_until(b'\n', &mut line)).await??;
     let answer = match serde_json::from_slice(&line) {
-        Ok(request) => match execute(services, request).await {
+        Ok(request) => match execute(desk, request).await {
             Ok(reply) => Answer::Ok(reply),
             Err(error) => Answer::Error(error.body()),
         },
