@@ -7,17 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// From the signal to the end, at the latest.
-pub const STOP_TIME: Duration = Duration::from_secs(30);
 
 /// Cheap to clone; one per process.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
-    /// Requests, connections: what is waited for when draining.
+    /// Connections: what is waited for when draining.
     pub tracker: TaskTracker,
+    workers: TaskTracker,
     /// Step one: no new work, what is under way is finished.
     pub drain: CancellationToken,
     /// Step two: everything ends now.
@@ -26,17 +25,18 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Runs `work` for as long as the process lives. Its end before `end` is a failure and stops the process.
+    /// Runs `work` until `end`, when it is dropped. Its end before is a failure and stops the process, but for one that
+    /// ended well because of the drain.
     pub fn worker<F>(&self, name: &'static str, work: F)
     where
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
         let life = self.clone();
-        self.tracker.spawn(async move {
-            let outcome = AssertUnwindSafe(work).catch_unwind().await;
-            if life.end.is_cancelled() {
-                return;
-            }
+        self.workers.spawn(async move {
+            let outcome = tokio::select! {
+                outcome = AssertUnwindSafe(work).catch_unwind() => outcome,
+                () = life.end.cancelled() => return,
+            };
             let why = match outcome {
                 Ok(Ok(())) if life.drain.is_cancelled() => return,
                 Ok(Ok(())) => "it ended by itself".to_owned(),
@@ -59,23 +59,39 @@ impl Lifecycle {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until all tracked tasks have ended, at most `time`; false when some had not.
-    pub async fn wait(&self, time: Duration) -> bool {
+    /// Waits until all connections have ended, at most `time`; false when some had not.
+    pub async fn connections_ended(&self, time: Duration) -> bool {
         self.tracker.close();
         tokio::time::timeout(time, self.tracker.wait()).await.is_ok()
     }
+
+    /// Ends the workers and waits for them, at most `time`; false when some had not ended.
+    pub async fn workers_ended(&self, time: Duration) -> bool {
+        self.end.cancel();
+        self.workers.close();
+        tokio::time::timeout(time, self.workers.wait()).await.is_ok()
+    }
 }
 
-/// Waits for SIGTERM or SIGINT and gives its name.
-pub async fn signal() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        tracing::error!("cannot listen for signals; stop the process with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
+/// SIGTERM and SIGINT; from its making on they do not kill the process any more.
+#[derive(Debug)]
+pub struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over; within a tokio runtime.
+    pub fn take() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one and gives its name.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
     }
 }
 
@@ -106,8 +122,9 @@ mod tests {
             drain.cancelled().await;
             Ok(())
         });
+        life.worker("for ever", std::future::pending());
         life.drain.cancel();
-        assert!(life.wait(Duration::from_secs(5)).await);
+        assert!(life.workers_ended(Duration::from_secs(5)).await);
         assert_eq!(life.failure(), None);
     }
 }

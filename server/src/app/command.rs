@@ -14,9 +14,10 @@ use crate::cli::admin::{self, Desk, Reply, Request};
 use crate::cli::{Cli, Command, Job, show};
 use crate::cluster::local::LocalBus;
 use crate::config::{Config, ConfigError, Flags};
+use crate::lifecycle::Signals;
 use crate::service::Services;
 use crate::storage::sqlite::SqliteStore;
-use crate::{lifecycle, rest, telemetry};
+use crate::{rest, telemetry};
 
 /// sysexits: the command line is wrong.
 const EX_USAGE: u8 = 64;
@@ -77,16 +78,21 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
-    let running = start(config).await?;
+    // Before anybody can know that there is a server to stop.
+    let mut signals = Signals::take()?;
+    let running = tokio::select! {
+        running = start(config) => running?,
+        name = signals.next() => anyhow::bail!("{name} before the start was done"),
+    };
     print(&running.greeting())?;
     tokio::select! {
-        name = lifecycle::signal() => tracing::info!("{name}: draining; once more ends at once"),
+        name = signals.next() => tracing::info!("{name}: draining; once more ends at once"),
         () = running.failed() => {}
     }
     let failure = running.failure();
     tokio::select! {
         () = running.stop() => {}
-        name = lifecycle::signal() => {
+        name = signals.next() => {
             tracing::warn!("{name} again: ending at once");
             return Ok(ExitCode::from(if name == "SIGTERM" { 143 } else { 130 }));
         }

@@ -24,6 +24,8 @@ use crate::listen::{self, Caps, TrustedProxies};
 use crate::rest::{self, Rest};
 use crate::service::Services;
 
+/// The first answer of the store is waited for so long.
+const READY_TIME: Duration = Duration::from_secs(5);
 /// Sockets are told and cut within this.
 const GATEWAY_TIME: Duration = Duration::from_secs(8);
 /// Requests under way are finished within this, then cut.
@@ -92,10 +94,15 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     });
     match admin::bind(&config.data_dir) {
         Ok(bound) => {
-            life.worker("admin socket", admin::serve(bound, command::desk(services.clone(), store), life.drain.clone()))
+            let desk = command::desk(services.clone(), store);
+            life.worker("admin socket", admin::serve(bound, desk, life.drain.clone()));
         }
         // The chat works without it; `chat-server user …` then needs the server stopped.
         Err(error) => tracing::warn!(%error, folder = %config.data_dir.display(), "no admin socket in the data folder"),
+    }
+    // A chat that starts while its disk is slow is not ready, but it is there and says so.
+    if tokio::time::timeout(READY_TIME, gateway.ready()).await.is_err() {
+        tracing::warn!("the store does not answer yet; new connections are refused until it does");
     }
     Ok(Running { address, data_dir: config.data_dir, policy, services, life, gateway })
 }
@@ -171,11 +178,10 @@ impl Running {
     pub async fn stop(self) {
         self.life.drain.cancel();
         self.gateway.drain(GATEWAY_TIME).await;
-        if !self.life.wait(REQUEST_TIME).await {
+        if !self.life.connections_ended(REQUEST_TIME).await {
             tracing::warn!("requests under way are cut");
         }
-        self.life.end.cancel();
-        if !self.life.wait(CUT_TIME).await {
+        if !self.life.workers_ended(CUT_TIME).await || !self.life.connections_ended(CUT_TIME).await {
             tracing::warn!("some tasks have not ended");
         }
         if tokio::time::timeout(WRITE_TIME, self.services.drain()).await.is_err() {

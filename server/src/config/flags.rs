@@ -46,7 +46,8 @@ pub struct Flags {
     #[arg(long, global = true, env = "CHAT_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
     /// The server's name, as clients show it [default: chat]
-    #[arg(long, global = true, env = "CHAT_NAME")]
+    // Sub-commands have a NAME of their own, so this one needs another id.
+    #[arg(id = "server-name", long = "name", global = true, env = "CHAT_NAME", value_name = "TEXT")]
     pub name: Option<String>,
     /// The file [default: DATA_DIR/chat-server.toml, ~/.config/chat-server/…, /etc/chat-server/…]
     #[arg(long, global = true, env = "CHAT_CONFIG", value_name = "FILE")]

@@ -278,6 +278,13 @@ impl GatewayHandle {
         self.gateway.hub.len()
     }
 
+    /// Waits until new sessions are taken: the store answers and the authority log has been read once.
+    pub async fn ready(&self) {
+        while !self.gateway.store_up.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Ends when the fan-out or the watch over authority has ended; `Err` where nobody stopped them. Without either the
     /// process must not go on.
     pub async fn ended(&self) -> Result<(), String> {

@@ -246,6 +246,10 @@ fn need_json(headers: &HeaderMap) -> Result<()> {
 }
 
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    // A list would be read as an object's fields in order.
+    if body.trim_ascii_start().first().is_some_and(|b| *b != b'{') {
+        return Err(Failure::invalid("body", "the body is not a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let path = e.path().to_string();

@@ -1,7 +1,9 @@
 //! The document of the interface, generated from the route list. What all routes share (errors, the bearer token, the
 //! path's parameters) is added here once instead of at each route.
 
+use chat_common::event::history::Has;
 use chat_common::rest::ErrorReply;
+use chat_common::{ClientId, Cursor, Emoji, Epoch, RoomName, RoomRef, Seq, Timestamp, UserName};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -13,7 +15,7 @@ use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 #[openapi(
     info(title = "chat-server", description = "A self-hosted chat: everything that is said lives in rooms, each a numbered log.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    components(schemas(ErrorReply)),
+    components(schemas(ErrorReply, ClientId, Cursor, Emoji, Epoch, Has, RoomName, RoomRef, Seq, Timestamp, UserName)),
     tags(
         (name = "sessions", description = "Coming in and going out"),
         (name = "self", description = "Oneself, API tokens, sessions"),

@@ -2,19 +2,8 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use super::world::{PATIENCE, World, answer, no, refused};
-
-/// Sends bytes as they are, gives what comes back until the server closes.
-async fn raw(w: &World, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(w.running.address).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
-    let mut said = Vec::new();
-    let _reset = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await.expect("never closed");
-    String::from_utf8_lossy(&said).into_owned()
-}
+use super::world::{World, answer, no, refused};
 
 #[tokio::test]
 async fn a_body_that_is_wrong_names_its_field() {
@@ -62,7 +51,7 @@ async fn sizes_and_types_are_refused_by_their_status() {
     let chunked = "POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                    transfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     let chunk = format!("{:x}\r\n{}\r\n", 10_000, "x".repeat(10_000));
-    let said = raw(&w, format!("{chunked}{}0\r\n\r\n", chunk.repeat(8)).as_bytes()).await;
+    let said = w.raw(format!("{chunked}{}0\r\n\r\n", chunk.repeat(8)).as_bytes()).await;
     assert!(said.starts_with("HTTP/1.1 413"), "{said}");
     w.stop().await;
 }
@@ -87,15 +76,15 @@ async fn unknown_routes_and_methods_answer_in_json() {
 async fn rubbish_instead_of_http_closes_and_the_next_one_is_served() {
     let w = World::start().await;
     let head = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n";
-    assert!(raw(&w, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n").await.starts_with("HTTP/1.1 400"));
-    assert!(raw(&w, b"GET / HTTP/9.9\r\n\r\n").await.starts_with("HTTP/1.1 "));
+    assert!(w.raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n").await.starts_with("HTTP/1.1 400"));
+    assert!(w.raw(b"GET / HTTP/9.9\r\n\r\n").await.starts_with("HTTP/1.1 "));
     let long = format!("{head}x: {}\r\n\r\n", "a".repeat(64 * 1024));
-    assert!(raw(&w, long.as_bytes()).await.starts_with("HTTP/1.1 431"));
+    assert!(w.raw(long.as_bytes()).await.starts_with("HTTP/1.1 431"));
     let smuggle =
         "POST /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
-    let both = raw(&w, format!("{smuggle}{head}connection: close\r\n\r\n").as_bytes()).await;
+    let both = w.raw(format!("{smuggle}{head}connection: close\r\n\r\n").as_bytes()).await;
     assert!(!both.contains("200 OK\r\n") || both.matches("HTTP/1.1").count() <= 2, "{both}");
-    let fine = raw(&w, format!("{head}connection: close\r\n\r\n").as_bytes()).await;
+    let fine = w.raw(format!("{head}connection: close\r\n\r\n").as_bytes()).await;
     assert!(fine.starts_with("HTTP/1.1 200") && fine.ends_with("ok"), "{fine}");
     w.stop().await;
 }
@@ -126,7 +115,7 @@ async fn pages_of_other_origins_get_no_allow_header() {
 async fn the_socket_answers_bad_handshakes_with_its_codes() {
     let w = World::start().await;
     for (query, code) in
-        [("EIO=3&transport=polling", 5), ("EIO=4&transport=x", 0), ("EIO=4&transport=polling&sid=made-up", 1)]
+        [("EIO=3&transport=polling", "5"), ("EIO=4&transport=x", "0"), ("EIO=4&transport=polling&sid=made-up", "1")]
     {
         let (status, body) = answer(w.request(Method::GET, &format!("/socket.io/?{query}"))).await;
         assert_eq!((status.as_u16(), &body["code"]), (400, &json!(code)), "{query}: {body}");

@@ -7,6 +7,8 @@ use chat_server::config::{Config, Flags};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// Longer than anything here takes, so that a test that waits for what never comes fails instead of hanging.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -17,7 +19,7 @@ pub struct World {
     pub running: Running,
     pub base: String,
     pub http: reqwest::Client,
-    pub dir: TempDir,
+    _dir: TempDir,
 }
 
 /// Somebody with a token.
@@ -52,7 +54,7 @@ impl World {
         let running = app::start(config).await.unwrap();
         let base = format!("http://{}", running.address);
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
-        Self { running, base, http, dir }
+        Self { running, base, http, _dir: dir }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -88,6 +90,26 @@ impl World {
             base: self.base.clone(),
             http: self.http.clone(),
         }
+    }
+
+    /// Sends bytes as they are, gives what comes back until the server closes.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.running.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut said = Vec::new();
+        let _reset = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await.expect("never closed");
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// A path exactly as it is written here.
+    pub async fn raw_get(&self, path: &str, token: &str) -> (StatusCode, Value) {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
+        let said = self.raw(head.as_bytes()).await;
+        let status = said.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = said.split_once("\r\n\r\n").unwrap().1;
+        (StatusCode::from_u16(status).unwrap(), serde_json::from_str(body).unwrap())
     }
 
     pub async fn stop(self) {

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::SqliteStore;
+use super::open::make_private;
 use crate::storage::{StoreError, StoreResult};
 
 impl SqliteStore {
@@ -24,6 +25,7 @@ impl SqliteStore {
 
 /// All pages in one step: within the reader's snapshot nothing can change below it.
 fn copy(conn: &Connection, target: &Path) -> StoreResult<()> {
+    make_private(target)?;
     let mut copy = Connection::open(target)?;
     let backup = Backup::new(conn, &mut copy)?;
     match backup.step(-1)? {

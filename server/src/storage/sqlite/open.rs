@@ -90,7 +90,7 @@ fn lock(database: &Path) -> StoreResult<File> {
 }
 
 /// Makes the file with rights for its owner alone; SQLite gives the WAL the same.
-fn make_private(database: &Path) -> StoreResult<()> {
+pub(super) fn make_private(database: &Path) -> StoreResult<()> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
