@@ -58,6 +58,7 @@ impl Server {
         let listener = listen::bind(([127, 0, 0, 1], 0).into()).unwrap();
         let addr = listener.local_addr().unwrap();
         let options = listen::Options {
+            head_time: listen::HEAD_TIME,
             trusted: listen::TrustedProxies::default(),
             caps: listen::Caps::new(1_000),
             drain: stop.clone(),
