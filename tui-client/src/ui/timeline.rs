@@ -12,8 +12,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::message::{self, Columns, Context, clock, day};
-use super::text::{fit, width};
-use crate::app::{App, Drawn, Mode, Room, RoomId, RowKey, Scroll};
+use super::text::{Piece, fit, line, width, wrap};
+use crate::app::{App, Drawn, Line as Link, Mode, Room, RoomId, RowKey, Scroll};
 use crate::theme::Theme;
 
 /// Messages of one author this close together show the name once.
@@ -326,11 +326,19 @@ fn welcome(app: &App, room: Option<&Room>, theme: &Theme, frame: &mut Frame<'_>,
             (format!("{jump} opens a room or a conversation"), theme.text.into()),
             (format!("{help} shows all keys"), theme.dim.into()),
         ],
-        Some(room) if room.summary.is_none() => vec![
-            (room.title(), theme.title.into()),
-            (String::new(), theme.text.into()),
-            ("opening…".to_owned(), theme.dim.into()),
-        ],
+        Some(room) if room.summary.is_none() => match &app.line {
+            Link::Waiting { reason, .. } => vec![
+                ("The server cannot be reached.".to_owned(), theme.title.into()),
+                (reason.clone(), theme.warn.into()),
+                (String::new(), theme.text.into()),
+                ("What you write is kept and sent when it is back.".to_owned(), theme.dim.into()),
+            ],
+            _ => vec![
+                (room.title(), theme.title.into()),
+                (String::new(), theme.text.into()),
+                ("opening…".to_owned(), theme.dim.into()),
+            ],
+        },
         Some(room) => vec![
             (format!("This is the beginning of {}.", room.title()), theme.title.into()),
             (String::new(), theme.text.into()),
@@ -338,10 +346,12 @@ fn welcome(app: &App, room: Option<&Room>, theme: &Theme, frame: &mut Frame<'_>,
             (format!("{jump} goes to other rooms and people · {help} shows all keys"), theme.dim.into()),
         ],
     };
-    let height = u16::try_from(lines.len()).unwrap_or(0);
-    let top = area.height.saturating_sub(height) / 2;
-    for (i, (text, style)) in (0u16..).zip(lines).take(usize::from(area.height)) {
-        let at = Rect { x: area.x, y: area.y + (top + i).min(area.height - 1), width: area.width, height: 1 };
-        frame.render_widget(Line::styled(fit(&text, usize::from(area.width)), style).centered(), at);
+    let cells = usize::from(area.width).saturating_sub(4);
+    let rows: Vec<Line<'static>> =
+        lines.into_iter().flat_map(|(text, style)| wrap(&[Piece::new(line(&text), style)], cells)).collect();
+    let height = u16::try_from(rows.len()).unwrap_or(0);
+    let top = area.y + area.height.saturating_sub(height) / 2;
+    for (row, y) in rows.into_iter().zip(top..area.bottom()) {
+        frame.render_widget(row.centered(), Rect { y, height: 1, ..area });
     }
 }

@@ -9,6 +9,8 @@ mod global;
 mod net;
 mod overlay;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
