@@ -146,3 +146,6 @@ pub(crate) fn random_bits() -> u64 {
         u64::try_from(now.as_nanos() & u128::from(u64::MAX)).unwrap_or(1) ^ u64::from(std::process::id())
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,5 @@ pub fn run(context: Context) -> Result<ExitCode, CliError> {
         bell: context.screen.notify.bell.unwrap_or(true),
     };
     let runtime = super::runtime()?;
-    runtime
-        .block_on(runtime::run(options))
-        .map_err(|e| CliError::new(Exit::Config, "screen", format!("{e:#}")))
+    runtime.block_on(runtime::run(options)).map_err(|e| CliError::new(Exit::Config, "screen", format!("{e:#}")))
 }

@@ -17,7 +17,7 @@ use rust_socketio::{Event, Payload, TransportType};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 
-use super::transport::{Kind, Link, LinkEvent, LinkEvents, Transport};
+use super::transport::{End, Kind, Link, LinkEvent, LinkEvents, Transport};
 use crate::server_url::ServerUrl;
 
 const NAMESPACE: &str = "/chat";
@@ -78,10 +78,10 @@ impl Transport for SocketIo {
         let on_thread = teller.clone();
         let thread = std::thread::Builder::new().name(format!("link-{conn}")).spawn(move || match builder {
             Ok(builder) => live(builder, kind, wishes, &on_thread),
-            Err(e) => on_thread.close(format!("the CA file cannot be used: {e}"), false),
+            Err(e) => on_thread.close(format!("the CA file cannot be used: {e}"), End::Broken),
         });
         if let Err(e) = thread {
-            teller.close(format!("no thread for the connection: {e}"), false);
+            teller.close(format!("no thread for the connection: {e}"), End::Broken);
         }
         Box::new(SocketLink { commands })
     }
@@ -94,36 +94,36 @@ struct Teller {
     events: LinkEvents,
     /// Set, with the reason, when the link has to end.
     over: Arc<Notify>,
-    why: Arc<std::sync::Mutex<Option<(String, bool)>>>,
+    why: Arc<std::sync::Mutex<Option<(String, End)>>>,
 }
 
 impl Teller {
     /// Tells an event; when the queue is full the link ends, and the next one's resume brings what was lost.
     fn tell(&self, event: LinkEvent) {
         if self.events.try_send((self.conn, event)).is_err() {
-            self.end("this program could not keep up with the server", false);
+            self.end("this program could not keep up with the server", End::Broken);
         }
     }
 
     /// Asks for the end; the first reason counts.
-    fn end(&self, reason: impl Into<String>, by_server: bool) {
+    fn end(&self, reason: impl Into<String>, end: End) {
         let mut why = self.why.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if why.is_none() {
-            *why = Some((reason.into(), by_server));
+            *why = Some((reason.into(), end));
         }
         drop(why);
         self.over.notify_one();
     }
 
-    fn reason(&self) -> (String, bool) {
+    fn reason(&self) -> (String, End) {
         let mut why = self.why.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        why.take().unwrap_or_else(|| ("the server closed the connection".to_owned(), false))
+        why.take().unwrap_or_else(|| ("the server closed the connection".to_owned(), End::Broken))
     }
 
     /// The last word; may wait, so only outside a runtime.
-    fn close(&self, reason: String, by_server: bool) {
+    fn close(&self, reason: String, end: End) {
         // Nobody listening any more is as good.
-        let _ = self.events.blocking_send((self.conn, LinkEvent::Closed { reason, by_server }));
+        let _ = self.events.blocking_send((self.conn, LinkEvent::Closed { reason, end }));
     }
 
     fn packet(&self, event: &Event, payload: Payload) {
@@ -136,7 +136,7 @@ impl Teller {
             && let Some(data) = values.into_iter().next()
         {
             if exceeds(&data, LARGEST) {
-                self.end("the server sent an event of more than 1 MiB", false);
+                self.end("the server sent an event of more than 1 MiB", End::Broken);
             } else {
                 self.tell(LinkEvent::Packet { name, data });
             }
@@ -160,7 +160,11 @@ impl Teller {
                 };
                 self.tell(LinkEvent::Refused(message.unwrap_or_else(|| json.to_owned())));
             }
-            None => self.end(format!("the connection failed: {text}"), false),
+            // The library has no words for what happened.
+            None => {
+                tracing::debug!(text, "link");
+                self.end("the connection broke", End::Broken);
+            }
         }
     }
 }
@@ -222,11 +226,11 @@ fn live(builder: ClientBuilder, kind: Kind, wishes: mpsc::Receiver<(String, Valu
             let ended = runtime.block_on(talk(builder, watch, wishes, teller));
             // Ends every task of the library at once.
             runtime.shutdown_background();
-            if let Some((reason, by_server)) = ended {
-                teller.close(reason, by_server);
+            if let Some((reason, end)) = ended {
+                teller.close(reason, end);
             }
         }
-        Err(e) => teller.close(format!("no runtime for the connection: {e}"), false),
+        Err(e) => teller.close(format!("no runtime for the connection: {e}"), End::Broken),
     }
 }
 
@@ -236,7 +240,7 @@ async fn talk(
     watch: Option<Arc<AtomicBool>>,
     mut wishes: mpsc::Receiver<(String, Value)>,
     teller: &Teller,
-) -> Option<(String, bool)> {
+) -> Option<(String, End)> {
     let (on_any, on_error, on_close) = (teller.clone(), teller.clone(), teller.clone());
     let builder = builder
         .on_any(move |event, payload, _| {
@@ -248,14 +252,17 @@ async fn talk(
             async {}.boxed()
         })
         .on(Event::Close, move |_, _| {
-            on_close.end("the server ended the session", true);
+            on_close.end("the server ended the session", End::ByServer);
             async {}.boxed()
         });
     let client = tokio::select! {
         client = tokio::time::timeout(CONNECT_LIMIT, builder.connect()) => match client {
             Ok(Ok(client)) => client,
-            Ok(Err(e)) => return Some((format!("cannot connect: {}", causes(&e)), false)),
-            Err(_) => return Some(("cannot connect: no answer within 10 s".to_owned(), false)),
+            Ok(Err(e)) => {
+                let (cause, end) = cause(&e);
+                return Some((format!("cannot connect: {cause}"), end));
+            }
+            Err(_) => return Some(("cannot connect: no answer within 10 s".to_owned(), End::Broken)),
         },
         // Nothing can be sent before `Opened`: this is the link being dropped.
         None = wishes.recv() => return None,
@@ -269,8 +276,8 @@ async fn talk(
             wish = wishes.recv() => match wish {
                 Some((name, payload)) => match tokio::time::timeout(EMIT_LIMIT, client.emit(name, payload)).await {
                     Ok(Ok(())) => {}
-                    Ok(Err(e)) => return Some((format!("the connection failed: {}", causes(&e)), false)),
-                    Err(_) => return Some(("the server takes nothing any more".to_owned(), false)),
+                    Ok(Err(e)) => return Some((format!("the connection broke: {}", cause(&e).0), End::Broken)),
+                    Err(_) => return Some(("the server takes nothing any more".to_owned(), End::Broken)),
                 },
                 None => {
                     goodbye(&client).await;
@@ -282,18 +289,23 @@ async fn talk(
     }
 }
 
-/// An error with its causes, which the library's own texts leave out.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(e) = source {
-        let cause = e.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
+/// The innermost cause, which alone means something to people (the others name addresses with session ids), and whether
+/// it means that nobody is there.
+fn cause(error: &(dyn std::error::Error + 'static)) -> (String, End) {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    let (mut text, mut end, mut next) = (error.to_string(), End::Broken, Some(error));
+    while let Some(e) = next {
+        let io = e.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if io.is_some_and(|k| matches!(k, ConnectionRefused | HostUnreachable | NetworkUnreachable)) {
+            end = End::Unreachable;
         }
-        source = e.source();
+        text = e.to_string();
+        next = e.source();
     }
-    text
+    if text.contains("failed to lookup address") || text.contains("os error 111") {
+        end = End::Unreachable;
+    }
+    (text, end)
 }
 
 /// Tells the server, so that presence need not wait for a time-out.

@@ -40,9 +40,20 @@ pub enum LinkEvent {
     Closed {
         /// For people.
         reason: String,
-        /// The server sent DISCONNECT: authority is gone.
-        by_server: bool,
+        /// How it came about.
+        end: End,
     },
+}
+
+/// How a link ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It broke, or could not be made; another transport may do better.
+    Broken,
+    /// Nobody answers at that address, whatever the transport.
+    Unreachable,
+    /// The server sent DISCONNECT: authority is gone.
+    ByServer,
 }
 
 /// Where links tell: the number of the connection, and what.

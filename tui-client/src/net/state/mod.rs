@@ -18,7 +18,7 @@ use super::backoff::{self, Jitter};
 use super::heartbeat::Heartbeat;
 use super::outbox::{Change, Outbox};
 use super::resume::Log;
-use super::transport::{Kind, LinkEvent};
+use super::transport::{End, Kind, LinkEvent};
 use super::waiters::Waiters;
 use super::{AnyRequest, LineState, NetEvent, Position, TransportChoice};
 use crate::cache::{OutboxRow, RowState};
@@ -329,11 +329,11 @@ impl State {
             LinkEvent::Opened => {}
             LinkEvent::Packet { name, data } => self.packet(&name, data, now),
             LinkEvent::Refused(text) => self.connect_error(&text, now),
-            LinkEvent::Closed { reason, by_server } => {
-                if by_server {
-                    // The token is no longer good for a connection: fetch another one first.
-                    self.refusals = self.refusals.max(1);
-                }
+            LinkEvent::Closed { reason, end: End::Broken } => self.lost(reason, None, now),
+            LinkEvent::Closed { reason, end: End::Unreachable } => self.retry_later(reason, None, now),
+            LinkEvent::Closed { reason, end: End::ByServer } => {
+                // The token is no longer good for a connection: fetch another one first.
+                self.refusals = self.refusals.max(1);
                 self.lost(reason, None, now);
             }
         }
