@@ -42,8 +42,13 @@ pub async fn create(
     };
     let hook = HookRow { id: secret::id()?, room, bot: bot.id, name: req.name, created_at: now };
     let user = User { id: bot.id, name: bot.name.clone(), display_name: bot.display_name.clone(), kind: bot.kind };
-    let row = s.store.create_hook(caller.user.id, hook.clone(), secret::hash(&secret), bot, HOOKS, now).await?;
-    tell::joined(s, &row, &user, None).await;
+    let (s2, actor, row, hash) = (s.clone(), caller.user.id, hook.clone(), secret::hash(&secret));
+    s.finish(async move {
+        let room = s2.store.create_hook(actor, row, hash, bot, HOOKS, now).await?;
+        tell::joined(&s2, &room, &user, None).await;
+        Ok(())
+    })
+    .await?;
     Ok((info(&hook), format!("/hooks/{}/{secret}", hook.id)))
 }
 
