@@ -1,10 +1,12 @@
 //! Who one is: accounts, guests, sessions, access tokens.
 //!
-//! `key` signs, `password` hashes, `secret` makes and hashes opaque tokens, `throttle` slows guessing down; `enter`
-//! opens and ends sessions, `proof` reads a bearer token, `me` is about oneself.
+//! `keyfile` keeps the server's secret, `key` signs, `password` hashes, `secret` makes and hashes opaque tokens,
+//! `throttle` slows guessing down; `enter` opens and ends sessions, `proof` reads a bearer token, `me` is about
+//! oneself.
 
 mod enter;
 mod key;
+mod keyfile;
 mod me;
 mod password;
 mod proof;
@@ -15,7 +17,8 @@ use std::net::IpAddr;
 
 pub(super) use enter::user_id;
 pub use enter::{guest, login, logout, refresh, register};
-pub use key::{Auth, KeyError};
+pub use key::Auth;
+pub use keyfile::KeyError;
 pub use me::{me, patch_me};
 pub(super) use password::check as check_password;
 pub use proof::authenticate;
