@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use crate::storage::StoreResult;
 
 /// Messages of one slice: a few milliseconds of the writer's time.
-const SLICE: u32 = 64;
+const SLICE: u32 = 32;
 
 fn cursor(conn: &Connection) -> StoreResult<i64> {
     Ok(conn.prepare_cached("SELECT value FROM meta WHERE key = 'search_cursor'")?.query_row([], |row| row.get(0))?)

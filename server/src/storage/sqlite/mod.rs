@@ -50,6 +50,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{Store, StoreError, StoreResult};
+pub use backup::restore;
 use pool::Pool;
 use writer::{Job, Message, Task, Vitals, Work, Writer};
 
@@ -87,7 +88,7 @@ pub struct SqliteOptions {
     /// What a positive answer is worth.
     pub durability: Durability,
     /// Connections that read at once.
-    pub readers: usize,
+    pub readers: u32,
     /// The most pages of 4 KiB that the file may have; `None`: as the disk allows.
     pub max_pages: Option<u32>,
 }

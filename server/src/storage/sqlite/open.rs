@@ -38,7 +38,7 @@ pub(super) fn database(options: &SqliteOptions) -> StoreResult<Opened> {
     )?;
     writer.execute_batch(options.durability.pragma())?;
     migrate(&mut writer)?;
-    let epoch = born_with(&writer, "epoch", || Ok(hex(&random::<10>()?)))?;
+    let epoch = born_with(&writer, "epoch", new_epoch)?;
     let key = born_with(&writer, "text_key", || Ok(hex(&random::<32>()?)))?;
     if let Some(pages) = options.max_pages {
         writer.pragma_update(None, "max_page_count", pages)?;
@@ -64,7 +64,7 @@ pub(super) fn lock_path(database: &Path) -> PathBuf {
 }
 
 /// Takes the lock, which ends with this process however it ends.
-fn lock(database: &Path) -> StoreResult<File> {
+pub(super) fn lock(database: &Path) -> StoreResult<File> {
     let path = lock_path(database);
     let failed = |error: std::io::Error| {
         StoreError::Unavailable(format!("{} cannot be opened: {error}; check the data folder's rights", path.display()))
@@ -99,6 +99,11 @@ pub(super) fn make_private(database: &Path) -> StoreResult<()> {
         .open(database)
         .map(drop)
         .map_err(|error| StoreError::Unavailable(format!("{} cannot be opened: {error}", database.display())))
+}
+
+/// Another lineage.
+pub(super) fn new_epoch() -> StoreResult<String> {
+    Ok(hex(&random::<10>()?))
 }
 
 /// A value that is made once, when the store is new.

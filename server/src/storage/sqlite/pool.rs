@@ -16,13 +16,15 @@ const WAIT: Duration = Duration::from_secs(5);
 /// The connections that are free; each is made when it is first needed.
 pub(super) struct Pool {
     path: PathBuf,
+    size: u32,
     free: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
 }
 
 impl Pool {
-    pub fn new(path: PathBuf, size: usize) -> Self {
-        Self { path, free: Arc::default(), permits: Arc::new(Semaphore::new(size.max(1))) }
+    pub fn new(path: PathBuf, size: u32) -> Self {
+        let size = size.max(1);
+        Self { path, size, free: Arc::default(), permits: Arc::new(Semaphore::new(size as usize)) }
     }
 
     /// Reads in one snapshot.
@@ -54,11 +56,11 @@ impl Pool {
         task.await.map_err(|error| StoreError::Internal(format!("a read did not end: {error}")))?
     }
 
-    /// Refuses new reads, waits for those under way, closes the connections.
+    /// Waits (as long as a read would) for the reads under way, refuses new ones, closes the connections.
     pub async fn close(&self) {
+        let _idle = tokio::time::timeout(WAIT, self.permits.acquire_many(self.size)).await;
         self.permits.close();
-        let free = Arc::clone(&self.free);
-        free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

@@ -311,6 +311,22 @@ async fn a_backup_is_a_store() {
     store.backup_to(&target).await.unwrap();
     assert!(store.backup_to(&target).await.is_err(), "a backup overwrites nothing");
     send(&erased, ana, &room("lobby"), "k2", "later").await;
-    let again = open(&copy);
+    let back = TempDir::new().unwrap();
+    super::restore(&target, &back.path().join("chat.db")).unwrap();
+    assert!(super::restore(&target, &back.path().join("chat.db")).is_err(), "nor does a restore");
+    let again = open(&back);
+    assert_ne!(again.epoch(), store.epoch());
     assert_eq!(again.access(ana, &room("lobby"), start()).await.unwrap().unwrap().room.head, Seq(1));
+}
+
+#[tokio::test]
+async fn a_dead_writer_is_told() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let broken = store.write::<(), _>(|_| panic!("a fault in a write")).await;
+    assert!(matches!(broken, Err(StoreError::Unavailable(_))));
+    store.died().cancelled().await;
+    assert!(matches!(store.health().await, Err(StoreError::Unavailable(_))));
+    let after = store.append(text(UserId::from_bits(1), &room("lobby"), "k", "x")).await;
+    assert!(matches!(after, Err(StoreError::Unavailable(_))));
 }

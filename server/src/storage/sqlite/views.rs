@@ -76,8 +76,9 @@ pub(super) fn of(
     limit: u32,
     now: Timestamp,
 ) -> StoreResult<Vec<RoomView>> {
-    let sql = format!("{SELECT} WHERE m.user IS NOT NULL AND r.name > ?2 ORDER BY r.name LIMIT ?3")
-        .replace("LEFT JOIN members m", "JOIN members m");
+    // From the user's own rows, not from all rooms.
+    let own = SELECT.replace("rooms r LEFT JOIN members m ON", "members m CROSS JOIN rooms r ON");
+    let sql = format!("{own} WHERE r.name > ?2 ORDER BY r.name LIMIT ?3");
     views(conn, user, &sql, params![rows::user_in(user), after.map_or("", RoomName::as_str), limit], now)
 }
 

@@ -27,11 +27,11 @@ const LINGER: Duration = Duration::from_millis(2);
 /// How long it waits for the next one.
 const GAP: Duration = Duration::from_micros(120);
 /// Background work is put off while jobs come, but not longer than this.
-const STARVED: Duration = Duration::from_millis(1_000);
+const STARVED: Duration = Duration::from_millis(100);
 /// A pause after background work failed.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The queue counts as idle when nothing came for so long.
-const IDLE: Duration = Duration::from_millis(2);
+const IDLE: Duration = Duration::from_micros(500);
 
 /// What a job works with: the open transaction and what is known of it by heart.
 pub(super) struct Work<'a> {
@@ -174,7 +174,8 @@ impl Writer {
         let mut alarm = Alarm(Arc::clone(&self.vitals), false);
         while self.stop.is_none() {
             let message = match self.backlog {
-                Some(_) => self.queue.recv_timeout(IDLE),
+                Some(_) if self.waiting.is_empty() => self.queue.recv_timeout(IDLE),
+                Some(_) => self.queue.recv_timeout(Duration::ZERO),
                 None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match message {
