@@ -147,7 +147,7 @@ impl Session {
         Ok(credentials.get(&key)?.map(|_| key))
     }
 
-    async fn from_disk(&self, not: Option<&str>) -> Result<Access, TokenError> {
+    async fn kept_on_disk(&self, not: Option<&str>) -> Result<Access, TokenError> {
         let Source::Stored { credentials, profile, guest, .. } = &self.source else {
             return Err(fatal(ErrorCode::Internal, "no session on disk"));
         };
@@ -268,7 +268,7 @@ impl Tokens for Session {
             Source::Fixed(token) if not == Some(token.as_str()) => Err(refused()),
             Source::Fixed(token) => Ok(Access { token: token.clone(), expires_at: None }),
             Source::Command(command) => self.printed(command, not).await,
-            Source::Stored { .. } => self.from_disk(not).await,
+            Source::Stored { .. } => self.kept_on_disk(not).await,
         }
     }
 }

@@ -22,7 +22,7 @@ pub fn run(args: &ConfigArgs, global: &Global) -> Result<ExitCode, CliError> {
         }
         ConfigWhat::Default => output::line(config::EXAMPLE.trim_end())?,
         ConfigWhat::Check => {
-            Context::new(global.clone(), None)?;
+            super::screen::check(&Context::new(global.clone(), None)?)?;
             if !global.quiet {
                 output::line("the configuration is right")?;
             }

@@ -67,7 +67,7 @@ pub fn paths() -> Result<Paths, CliError> {
 
 impl Context {
     /// Reads files and environment.
-    pub fn new(global: Global, name: Option<String>) -> Result<Self, CliError> {
+    pub fn new(global: Global, name: Option<&str>) -> Result<Self, CliError> {
         let paths = paths()?;
         let file = config::load(&config::files(&paths, global.config.clone()))?;
         let (profile, set) = file.with_profile(global.profile.as_deref())?;
@@ -179,7 +179,7 @@ fn source(
     set: &ProfileFile,
     paths: &Paths,
     profile: &str,
-    name: Option<String>,
+    name: Option<&str>,
 ) -> Result<Source, CliError> {
     let home = env("HOME").map(PathBuf::from);
     let fixed = match (&global.token_file, env("CHAT_TOKEN")) {
@@ -196,11 +196,11 @@ fn source(
         }
         return Ok(Source::Fixed(token));
     }
-    if let (Some(command), None) = (&set.token_command, &name) {
+    if let (Some(command), None) = (&set.token_command, name) {
         return Ok(Source::Command(command.clone()));
     }
     let forced = name.is_some();
-    let wish = match name.as_ref().or(set.name.as_ref()) {
+    let wish = match name.or(set.name.as_deref()) {
         // A guest's `~` is the server's to add.
         Some(name) => chat_common::UserName::account(name.trim_start_matches('~'))
             .map_err(|e| CliError::usage(format!("{name:?}: {e}")))?

@@ -15,6 +15,8 @@ use crate::api::Client;
 
 /// Messages in one request.
 const PAGE: usize = 200;
+/// Messages looked through for those that a filter keeps.
+const SCANNED: usize = 50_000;
 /// Messages held for one answer; beyond, page by `--before`.
 const MOST: usize = 10_000;
 
@@ -30,7 +32,7 @@ pub async fn run(context: Context, args: HistoryArgs) -> Result<ExitCode, CliErr
             let get = Get { room: room.clone(), before: None, after: None, around: Some(around), limit };
             client.history(&get).await?.messages
         }
-        _ => older(&client, room, args.before, number, |_| true).await?,
+        _ => older(&client, room, args.before, number, |_| true, None).await?,
     };
     print(&context, room, &messages)?;
     Ok(if messages.is_empty() { Exit::NoMatch.into() } else { ExitCode::SUCCESS })
@@ -50,17 +52,20 @@ pub fn print(context: &Context, room: &RoomRef, messages: &[Message]) -> Result<
     Ok(())
 }
 
-/// The last `number` messages before `before` while `wanted` holds, going back page by page; ascending.
+/// The last `number` messages before `before` while `wanted` holds, going back page by page; ascending. With `keep`,
+/// those of them that it keeps.
 pub async fn older(
     client: &Client,
     room: &RoomRef,
     before: Option<Seq>,
     number: usize,
     wanted: impl Fn(&Message) -> bool,
+    keep: Option<&(dyn Fn(&Message) -> bool + Sync)>,
 ) -> Result<Vec<Message>, CliError> {
-    let (mut all, mut before) = (Vec::<Message>::new(), before);
-    while all.len() < number {
-        let limit = u32::try_from((number - all.len()).min(PAGE)).ok();
+    let (mut all, mut before, mut scanned) = (Vec::<Message>::new(), before, 0);
+    while all.len() < number && scanned < SCANNED {
+        let page = if keep.is_some() { PAGE } else { (number - all.len()).min(PAGE) };
+        let limit = u32::try_from(page).ok();
         let get = Get { room: room.clone(), before, after: None, around: None, limit };
         let mut page = client.history(&get).await?;
         let (asked, more) = (before, page.has_more);
@@ -69,7 +74,8 @@ pub async fn older(
         let Some(first) = page.messages.first().map(|m| m.seq) else { break };
         before = Some(first);
         let end = !page.messages.first().is_some_and(&wanted);
-        page.messages.retain(&wanted);
+        scanned += page.messages.len();
+        page.messages.retain(|m| wanted(m) && keep.is_none_or(|keep| keep(m)));
         page.messages.append(&mut all);
         all = page.messages;
         if end || !more {

@@ -51,26 +51,26 @@ fn run(cli: Cli) -> Result<ExitCode, CliError> {
     output::log_to_stderr(cli.global.verbose, cli.command.is_none());
     let Cli { global, name, command } = cli;
     let Some(command) = command else {
-        return screen::run(Context::new(global, name)?);
+        return screen::run(&Context::new(global, name.as_deref())?);
     };
     let name = command.name().cloned().or(name);
     match command {
         Command::Completions(args) => completions::run(&args),
         Command::Config(args) => config::run(&args, &global),
-        Command::Send(args) => send::run(Context::new(global, name)?, args),
-        Command::Tail(args) => tail::run(Context::new(global, name)?, args),
+        Command::Send(args) => send::run(&Context::new(global, name.as_deref())?, &args),
+        Command::Tail(args) => tail::run(&Context::new(global, name.as_deref())?, &args),
         Command::Listen(mut args) => {
             args.listen();
-            tail::run(Context::new(args::Global { json: true, ..global }, name)?, args)
+            tail::run(&Context::new(args::Global { json: true, ..global }, name.as_deref())?, &args)
         }
-        Command::History(args) => block_on(history::run(Context::new(global, name)?, args)),
-        Command::Search(args) => block_on(search::run(Context::new(global, name)?, args)),
-        Command::Rooms(args) => block_on(rooms::run(Context::new(global, name)?, args)),
-        Command::Who(_) => block_on(who::run(Context::new(global, name)?)),
-        Command::Register(args) => block_on(register::run(Context::new(global, name)?, args)),
-        Command::Login(args) => block_on(login::run(Context::new(global, name)?, args)),
-        Command::Logout(_) => block_on(logout::run(Context::new(global, name)?)),
-        Command::Whoami(_) => block_on(whoami::run(Context::new(global, name)?)),
+        Command::History(args) => block_on(history::run(Context::new(global, name.as_deref())?, args)),
+        Command::Search(args) => block_on(search::run(Context::new(global, name.as_deref())?, args)),
+        Command::Rooms(args) => block_on(rooms::run(Context::new(global, name.as_deref())?, args)),
+        Command::Who(_) => block_on(who::run(Context::new(global, name.as_deref())?)),
+        Command::Register(args) => block_on(register::run(Context::new(global, name.as_deref())?, args)),
+        Command::Login(args) => block_on(login::run(Context::new(global, name.as_deref())?, args)),
+        Command::Logout(_) => block_on(logout::run(Context::new(global, name.as_deref())?)),
+        Command::Whoami(_) => block_on(whoami::run(Context::new(global, name.as_deref())?)),
     }
 }
 

@@ -1,27 +1,51 @@
 //! The full screen: gives `runtime` what the settings say.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
-
-use chat_common::RoomRef;
 
 use super::context::Context;
 use super::error::{CliError, Exit};
+use crate::keymap::Keymap;
 use crate::runtime::{self, RunOptions};
+use crate::theme::{NAMES, Theme};
 
 /// Runs it until it is left.
-pub fn run(context: Context) -> Result<ExitCode, CliError> {
+pub fn run(context: &Context) -> Result<ExitCode, CliError> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return Err(CliError::usage("the full screen needs a terminal")
+            .hint("without one there are the commands send, tail, history and others: chat-tui --help"));
+    }
+    check(context)?;
     let client = context.client()?;
-    let rooms: Vec<RoomRef> = context.rooms.clone();
     let keys = context.screen.keys.iter().map(|(action, k)| (action.clone(), k.keys.clone())).collect();
     let options = RunOptions {
         net: context.net(&client),
         cache: context.cache(&client)?,
-        rooms,
+        rooms: context.rooms.clone(),
         theme: context.screen.theme.clone(),
         keys,
         mouse: context.screen.mouse.unwrap_or(true),
         bell: context.screen.notify.bell.unwrap_or(true),
     };
     let runtime = super::runtime()?;
-    runtime.block_on(runtime::run(options)).map_err(|e| CliError::new(Exit::Config, "screen", format!("{e:#}")))
+    runtime.block_on(runtime::run(options)).map_err(|e| {
+        let exit = if e.downcast_ref::<std::io::Error>().is_some() { Exit::Io } else { Exit::Config };
+        CliError::new(exit, "screen", format!("{e:#}"))
+    })
+}
+
+/// Whether the settings of the screen mean something; a mistake is told with its place.
+pub fn check(context: &Context) -> Result<(), CliError> {
+    let wrong = |text: String| CliError::new(Exit::Config, "config", text);
+    let mut keymap = Keymap::default();
+    for (action, keys) in &context.screen.keys {
+        keymap.rebind(action, &keys.keys).map_err(|e| wrong(format!("{}: {e}", keys.place)))?;
+    }
+    if let Some(theme) = context.screen.theme.as_deref().filter(|t| !NAMES.contains(t)) {
+        let text = std::fs::read_to_string(theme).map_err(|e| {
+            wrong(format!("the theme {theme:?} is neither built in ({}) nor a file: {e}", NAMES.join(", ")))
+        })?;
+        Theme::read(&text).map_err(|e| wrong(format!("{theme}: {e}")))?;
+    }
+    Ok(())
 }

@@ -212,12 +212,14 @@ impl Log {
     /// Asks if something is missing and nothing is asked yet; says when a repair begins and ends.
     fn look(&mut self, out: &mut Vec<Out>) {
         let missing = self.missing();
-        if missing && !self.asking && self.retry_at.is_none() {
-            if let Some((epoch, last)) = &self.at {
-                out.push(Out::Ask { after: *last, epoch: epoch.clone(), full: self.full });
-                self.asking = true;
-                self.asked = true;
-            }
+        if missing
+            && !self.asking
+            && self.retry_at.is_none()
+            && let Some((epoch, last)) = &self.at
+        {
+            out.push(Out::Ask { after: *last, epoch: epoch.clone(), full: self.full });
+            self.asking = true;
+            self.asked = true;
         }
         if missing != self.repairing {
             self.repairing = missing;

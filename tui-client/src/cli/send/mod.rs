@@ -22,7 +22,7 @@ use deliver::{Deliverer, Outcome};
 use input::Texts;
 
 /// Sends.
-pub fn run(context: Context, args: SendArgs) -> Result<ExitCode, CliError> {
+pub fn run(context: &Context, args: &SendArgs) -> Result<ExitCode, CliError> {
     let nothing_given = args.message.is_none() && args.words.is_empty() && args.file.is_none();
     if nothing_given && std::io::stdin().is_terminal() {
         let mut command = Cli::command();
@@ -33,8 +33,8 @@ pub fn run(context: Context, args: SendArgs) -> Result<ExitCode, CliError> {
         return Ok(Exit::Usage.into());
     }
     let room = context.room()?.clone();
-    let texts = Texts::open(&args)?;
-    super::runtime()?.block_on(all(&context, &args, &room, texts))
+    let texts = Texts::open(args)?;
+    super::runtime()?.block_on(all(context, args, &room, texts))
 }
 
 /// Sends every message that the input gives, in order; the first failure ends it.
@@ -50,9 +50,7 @@ async fn all(context: &Context, args: &SendArgs, room: &RoomRef, mut texts: Text
             }
             any = true;
             let message = Outgoing { room: room.clone(), text: part, client_id: keys.next()?, reply_to: args.reply_to };
-            if let Err(e) = check(&message, limit) {
-                return Err(e);
-            }
+            check(&message, limit)?;
             if args.dry_run {
                 say_dry(context, &message)?;
                 continue;

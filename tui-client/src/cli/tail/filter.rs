@@ -60,6 +60,11 @@ impl Filter {
             && !(self.no_self && from.is_some_and(|f| Some(f.id) == self.me))
     }
 
+    /// Whether it leaves any message out that is young enough.
+    pub fn is_active(&self) -> bool {
+        self.content() || self.no_self || self.until.is_some() || !self.types.is_empty()
+    }
+
     /// Whether only some messages are wanted, so that other things would disturb.
     fn content(&self) -> bool {
         self.grep.is_some() || self.mentions || !self.from.is_empty()

@@ -203,14 +203,15 @@ impl Follower<'_> {
     ) -> Result<Next, CliError> {
         let Some(asked) = self.rooms.get(name).map(|r| r.asked.clone()) else { return Ok(Next::Go) };
         let number = lines(self.args);
+        let here: Vec<Line> = messages.iter().map(|m| Line::message(m, asked.to_string())).collect();
+        let here: Vec<Line> = here.into_iter().filter(|l| self.filter.wants(l)).collect();
         let mut all = vec![];
-        if messages.len() < number
+        if here.len() < number
             && let Some(first) = messages.first()
         {
-            let filter = Filter::new(self.args, None);
-            all = earlier(&self.client, &asked, Some(first.seq), self.args, &filter).await?;
+            all = earlier(&self.client, &asked, Some(first.seq), self.args, &self.filter).await?;
         }
-        all.extend(messages.iter().map(|m| Line::message(m, asked.to_string())));
+        all.extend(here);
         all.drain(..all.len().saturating_sub(number));
         for line in all {
             if let Next::Stop = self.tell(&line).await? {

@@ -27,13 +27,13 @@ const LINES: usize = 10;
 const SINCE: usize = 10_000;
 
 /// Prints, and follows.
-pub fn run(context: Context, args: TailArgs) -> Result<ExitCode, CliError> {
+pub fn run(context: &Context, args: &TailArgs) -> Result<ExitCode, CliError> {
     let follow = args.follow || (!args.no_follow && output::is_terminal() && args.until.is_none());
     let runtime = super::runtime()?;
     if follow || args.cursor.is_some() {
         let limit = context.timeout_given.filter(|_| follow);
         runtime.block_on(async {
-            let work = follow::run(&context, &args, follow);
+            let work = follow::run(context, args, follow);
             match limit {
                 None => work.await,
                 // Nothing wanted came within the time.
@@ -44,7 +44,7 @@ pub fn run(context: Context, args: TailArgs) -> Result<ExitCode, CliError> {
             }
         })
     } else {
-        runtime.block_on(past(&context, &args))
+        runtime.block_on(past(context, args))
     }
 }
 
@@ -82,7 +82,9 @@ async fn earlier(
         return Ok(vec![]);
     }
     let young = |m: &chat_common::model::Message| args.since.is_none_or(|since| m.at >= since);
-    let messages = history::older(client, room, before, number, young).await?;
-    let lines = messages.iter().map(|m| Line::message(m, room.to_string()));
-    Ok(lines.filter(|l| filter.wants(l)).collect())
+    let wanted = |m: &chat_common::model::Message| filter.wants(&Line::message(m, room.to_string()));
+    let keep: Option<&(dyn Fn(&chat_common::model::Message) -> bool + Sync)> =
+        if filter.is_active() { Some(&wanted) } else { None };
+    let messages = history::older(client, room, before, number, young, keep).await?;
+    Ok(messages.iter().map(|m| Line::message(m, room.to_string())).collect())
 }

@@ -269,7 +269,7 @@ impl State {
         match &self.phase {
             Phase::Waiting { until } if now.mono >= *until => self.begin(),
             Phase::Connecting { until, .. } if now.mono >= *until => {
-                self.lost("no answer from the server".to_owned(), None, now);
+                self.lost("no answer from the server", None, now);
             }
             Phase::Online(_) => self.tick_online(now),
             _ => {}
@@ -312,7 +312,7 @@ impl State {
             (Err(e), Phase::Token) if e.fatal => self.refused(e.error),
             (Err(e), Phase::Token) => {
                 let wait = e.error.retry_after_ms.map(Duration::from_millis);
-                self.lost(e.error.message, wait, now);
+                self.lost(&e.error.message, wait, now);
             }
             (result, Phase::Online(_)) => self.renewed(result.ok(), now),
             _ => {}
@@ -329,12 +329,12 @@ impl State {
             LinkEvent::Opened => {}
             LinkEvent::Packet { name, data } => self.packet(&name, data, now),
             LinkEvent::Refused(text) => self.connect_error(&text, now),
-            LinkEvent::Closed { reason, end: End::Broken } => self.lost(reason, None, now),
-            LinkEvent::Closed { reason, end: End::Unreachable } => self.retry_later(reason, None, now),
+            LinkEvent::Closed { reason, end: End::Broken } => self.lost(&reason, None, now),
+            LinkEvent::Closed { reason, end: End::Unreachable } => self.retry_later(&reason, None, now),
             LinkEvent::Closed { reason, end: End::ByServer } => {
                 // The token is no longer good for a connection: fetch another one first.
                 self.refusals = self.refusals.max(1);
-                self.lost(reason, None, now);
+                self.lost(&reason, None, now);
             }
         }
     }
@@ -353,7 +353,7 @@ impl State {
                 self.refused(error);
             }
             // The transport works; the server itself says not now.
-            _ => self.retry_later(error.message, error.retry_after_ms.map(Duration::from_millis), now),
+            _ => self.retry_later(&error.message, error.retry_after_ms.map(Duration::from_millis), now),
         }
     }
 
@@ -365,7 +365,7 @@ impl State {
     }
 
     /// The connection is over or did not come about; another one after a while.
-    fn lost(&mut self, reason: String, wait: Option<Duration>, now: Now) {
+    fn lost(&mut self, reason: &str, wait: Option<Duration>, now: Now) {
         let mut wait = wait;
         let websocket_failed = match &self.phase {
             Phase::Online(online) => {
@@ -393,7 +393,7 @@ impl State {
     }
 
     /// Lets a while pass, then tries again.
-    fn retry_later(&mut self, reason: String, wait: Option<Duration>, now: Now) {
+    fn retry_later(&mut self, reason: &str, wait: Option<Duration>, now: Now) {
         self.end_connection();
         self.polling_next = false;
         self.failures = self.failures.saturating_add(1);

@@ -99,7 +99,7 @@ impl State {
     pub(super) fn tick_online(&mut self, now: Now) {
         let Phase::Online(online) = &mut self.phase else { return };
         match online.heart.beat(now.mono) {
-            Beat::Dead => return self.lost("the server does not answer".to_owned(), None, now),
+            Beat::Dead => return self.lost("the server does not answer", None, now),
             Beat::Ping => {
                 self.ask(&session::Ping {}, Purpose::Ping, now);
             }
