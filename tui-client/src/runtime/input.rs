@@ -1,6 +1,12 @@
 //! What the terminal tells, as messages.
 
-use crossterm::event::{Event, KeyCode as Code, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
+use crossterm::event::{
+    Event, EventStream, KeyCode as Code, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
+};
+
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::app::Msg;
 use crate::keymap::{Key, KeyCode};
@@ -8,6 +14,48 @@ use crate::ui;
 
 /// Lines the wheel moves.
 const WHEEL: i32 = 3;
+
+/// Events waiting to be taken; full: the terminal's own buffer waits.
+const WAITING: usize = 256;
+
+/// The terminal's events, read by a task of its own: a stream that is polled without being awaited loses its wake-up.
+pub(super) struct Keys {
+    events: mpsc::Receiver<Event>,
+    reader: JoinHandle<()>,
+}
+
+/// Begins to read the terminal.
+pub(super) fn listen() -> Keys {
+    let (send, events) = mpsc::channel(WAITING);
+    let reader = tokio::spawn(async move {
+        let mut stream = EventStream::new();
+        while let Some(Ok(event)) = stream.next().await {
+            if send.send(event).await.is_err() {
+                return;
+            }
+        }
+    });
+    Keys { events, reader }
+}
+
+impl Keys {
+    /// The next event; `None` when the terminal is gone. Safe to cancel.
+    pub(super) async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// An event that is there already.
+    pub(super) fn waiting(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
+    /// Leaves the terminal to another reader.
+    pub(super) async fn stop(&mut self) {
+        self.reader.abort();
+        // The stream is gone when the task has ended, however it ended.
+        drop((&mut self.reader).await);
+    }
+}
 
 /// What came in.
 pub(super) enum Input {

@@ -15,8 +15,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chat_common::{Clock, Epoch, RoomName, RoomRef, Seq, SystemClock};
-use crossterm::event::EventStream;
-use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -102,7 +100,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         drawn: ui::Cache::default(),
         screen,
         signals,
-        keys: EventStream::new(),
+        keys: input::listen(),
         net,
         events,
         loaded,
@@ -142,7 +140,7 @@ struct Runtime {
     drawn: ui::Cache,
     screen: Screen,
     signals: Signals,
-    keys: EventStream,
+    keys: input::Keys,
     net: NetHandle,
     events: mpsc::Receiver<NetEvent>,
     loaded: mpsc::Receiver<Msg>,
@@ -172,9 +170,9 @@ impl Runtime {
             let wake = self.wake(frame_due);
             tokio::select! {
                 key = self.keys.next() => match key {
-                    Some(Ok(event)) => self.input(event).await,
+                    Some(event) => self.input(event).await,
                     // The terminal is gone: as if the line had been hung up.
-                    Some(Err(_)) | None => self.finish(129).await,
+                    None => self.finish(129).await,
                 },
                 event = self.events.recv() => match event {
                     Some(event) => self.network(event).await,
@@ -200,9 +198,9 @@ impl Runtime {
             if self.end.is_some() {
                 return;
             }
-            match self.keys.next().now_or_never() {
-                Some(Some(Ok(event))) => self.input(event).await,
-                _ => match self.events.try_recv() {
+            match self.keys.waiting() {
+                Some(event) => self.input(event).await,
+                None => match self.events.try_recv() {
                     Ok(event) => self.network(event).await,
                     Err(_) => return,
                 },
@@ -387,8 +385,10 @@ impl Runtime {
 
     /// Runs the user's editor; the network is heard meanwhile.
     async fn edit(&mut self, text: &str) {
+        // Two readers of one terminal would steal each other's keys.
+        self.keys.stop().await;
         let outcome = self.run_editor(text).await;
-        self.keys = EventStream::new();
+        self.keys = input::listen();
         if let Err(error) = self.screen.take_again() {
             tracing::warn!(%error, "the terminal could not be taken again");
         }
@@ -409,8 +409,6 @@ impl Runtime {
 
     async fn run_editor(&mut self, text: &str) -> anyhow::Result<String> {
         let draft = compose::Draft::new(text)?;
-        // Two readers of one terminal would steal each other's keys.
-        self.keys = EventStream::new();
         self.screen.leave();
         let status = draft.editor().status().await?;
         anyhow::ensure!(status.success(), "it ended with {status}");

@@ -16,7 +16,7 @@ use super::text::{Piece, fit, line, width, wrap};
 use crate::app::{App, Drawn, Line as Link, Mode, Room, RoomId, RowKey, Scroll};
 use crate::theme::Theme;
 
-/// Messages of one author this close together show the name once.
+/// Messages of one author within such a stretch of time show the name once.
 const TOGETHER_MS: i64 = 5 * 60 * 1000;
 /// Wrapped items kept; beyond it all are forgotten and wrapped again as needed.
 const MOST: usize = 4_000;
@@ -164,7 +164,26 @@ impl View<'_> {
                 }
             }
         }
+        self.name_the_first(&mut shown);
         shown
+    }
+
+    /// The first message in view shows its author, also where the one above it, out of view, does already.
+    fn name_the_first(&mut self, shown: &mut VecDeque<Shown>) {
+        let Some(at) = shown.iter().position(|r| r.line == 0 && !r.divider) else { return };
+        let alone = shown.iter().take(at).all(|r| r.key == shown[0].key);
+        if self.columns.name == 0 || !alone {
+            return;
+        }
+        let (app, room, theme) = (self.app, self.room, self.theme);
+        let cx = Context { app, room, theme, columns: self.columns, again: false };
+        let rows = match &shown[at].key {
+            RowKey::Stored(seq) => room.timeline.get(*seq).map(|i| message::item(&cx, i)),
+            key => room.echo(key).map(|e| message::echo(&cx, e)),
+        };
+        if let Some(first) = rows.and_then(|r| r.into_iter().next()) {
+            shown[at].text = first;
+        }
     }
 
     /// From a line of an item up to the top.
@@ -212,7 +231,7 @@ impl View<'_> {
         let head = self.dividers(key, before.as_ref().map(|b| b.0), here.as_ref().map(|h| h.0));
         let again = head.is_empty()
             && matches!((&before, &here), (Some((a, Some(x))), Some((b, Some(y))))
-                if x == y && b.as_millis() - a.as_millis() < TOGETHER_MS);
+                if x == y && b.as_millis() / TOGETHER_MS == a.as_millis() / TOGETHER_MS);
         let cx = Context { app, room, theme, columns: self.columns, again };
         let rows = match key {
             RowKey::Echo(_) => Rc::new(room.echo(key).map(|e| message::echo(&cx, e)).unwrap_or_default()),
