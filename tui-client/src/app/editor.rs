@@ -20,6 +20,7 @@ pub struct Editor {
     /// Whether the last change was typing, so that a word is one step of undo.
     typing: bool,
     cut: String,
+    changes: u64,
 }
 
 impl Editor {
@@ -31,6 +32,11 @@ impl Editor {
     /// The cursor's place, in bytes; always between graphemes.
     pub fn cursor(&self) -> usize {
         self.cursor
+    }
+
+    /// Counts the changes of the text; moving the cursor is none.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Nothing but white space.
@@ -53,7 +59,8 @@ impl Editor {
     /// Takes the text out, with nothing left to undo.
     pub fn take(&mut self) -> String {
         let text = std::mem::take(&mut self.text);
-        *self = Self { cut: std::mem::take(&mut self.cut), ..Self::default() };
+        let (cut, changes) = (std::mem::take(&mut self.cut), self.changes + 1);
+        *self = Self { cut, changes, ..Self::default() };
         text
     }
 
@@ -111,12 +118,14 @@ impl Editor {
             }
         }
         self.redo.clear();
+        self.changes += 1;
         self.typing = typing;
     }
 
     /// Takes the last change back.
     pub fn undo(&mut self) {
         if let Some((text, cursor)) = self.undo.pop() {
+            self.changes += 1;
             self.redo.push((std::mem::replace(&mut self.text, text), self.cursor));
             self.cursor = cursor;
         }
@@ -126,6 +135,7 @@ impl Editor {
     /// Makes the change again.
     pub fn redo(&mut self) {
         if let Some((text, cursor)) = self.redo.pop() {
+            self.changes += 1;
             self.undo.push((std::mem::replace(&mut self.text, text), self.cursor));
             self.cursor = cursor;
         }

@@ -172,7 +172,7 @@ pub fn status(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let right = match (room.below, app.drawn.at_end) {
         (0, true) => String::new(),
         (0, false) if app.drawn.rows.is_empty() => String::new(),
-        (0, false) => format!("↓ {end} "),
+        (0, false) => format!("↓ newest  {end} "),
         (n, _) => format!("↓ {n} new below  {end} "),
     };
     let right = if room.repairing { format!("catching up… {right}") } else { right };

@@ -128,7 +128,7 @@ fn message(cx: &Context<'_>, m: &Message) -> Vec<Line<'static>> {
     let name = if mine { "you".to_owned() } else { m.from.name.to_string() };
     let style = if mine { cx.theme.own.into() } else { cx.theme.name(m.from.id).add_modifier(Modifier::BOLD) };
     let mark = if named { Span::styled("▌", cx.theme.mention) } else { Span::raw(" ") };
-    framed(cx, mark, m.at, &name, style, body)
+    framed(cx, &mark, m.at, &name, style, body)
 }
 
 /// The lines of a message of one's own that is on its way.
@@ -155,13 +155,13 @@ pub fn echo(cx: &Context<'_>, echo: &Echo) -> Vec<Line<'static>> {
     } else {
         at_right(cx, &mut body, &text, style);
     }
-    framed(cx, Span::raw(" "), echo.at, "you", cx.theme.own.into(), body)
+    framed(cx, &Span::raw(" "), echo.at, "you", cx.theme.own.into(), body)
 }
 
 /// Puts time and name before the lines.
 fn framed(
     cx: &Context<'_>,
-    mark: Span<'static>,
+    mark: &Span<'static>,
     at: Timestamp,
     name: &str,
     style: Style,

@@ -100,6 +100,7 @@ fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
         _ => {}
     }
     let Some(room) = app.rooms.get_mut(app.active) else { return };
+    let before = room.editor.changes();
     let at_edge = match action {
         Action::Up => !room.editor.up(),
         Action::Down => !room.editor.down(),
@@ -114,7 +115,8 @@ fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
     match action {
         Action::Up if at_edge => history(app, true, fx),
         Action::Down if at_edge => history(app, false, fx),
-        _ => changed(app, fx),
+        _ if app.room().is_some_and(|r| r.editor.changes() != before) => changed(app, fx),
+        _ => propose(app),
     }
 }
 
@@ -144,16 +146,21 @@ fn edit(editor: &mut Editor, action: Action) {
     }
 }
 
-/// After every change of the text: proposals, the draft, "is typing".
-pub(super) fn changed(app: &mut App, fx: &mut Vec<Effect>) {
-    let now = app.now;
-    let online = app.is_online();
+/// Shows the proposals for the word at the cursor, unless they were dismissed.
+fn propose(app: &mut App) {
     let proposal = complete::propose(app);
     let dismissed = app.dismissed.is_some() && app.dismissed == proposal.as_ref().map(|p| p.from);
     if proposal.is_none() {
         app.dismissed = None;
     }
     app.popup = proposal.filter(|_| !dismissed);
+}
+
+/// After every change of the text: proposals, the draft, "is typing".
+pub(super) fn changed(app: &mut App, fx: &mut Vec<Effect>) {
+    let now = app.now;
+    let online = app.is_online();
+    propose(app);
     let Some(room) = app.rooms.get_mut(app.active) else { return };
     room.draft_due = room.draft_due.or(Some(now.plus(DRAFT_WITHIN)));
     let writes = !room.editor.is_blank() && !command::is_command(room.editor.text());
