@@ -18,7 +18,9 @@ function connect({ url, token, transports }) {
   socket.on("connect", () => {
     const engine = socket.io.engine;
     tell({ type: "connect", transport: engine.transport.name });
-    engine.once("upgrade", (transport) => tell({ type: "upgrade", transport: transport.name }));
+  });
+  socket.io.on("open", () => {
+    socket.io.engine.once("upgrade", (transport) => tell({ type: "upgrade", transport: transport.name }));
   });
   socket.on("connect_error", (error) => tell({ type: "connect_error", message: error.message }));
   socket.on("disconnect", (reason) => tell({ type: "disconnect", reason }));

@@ -28,7 +28,7 @@ pub struct Screen {
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
-    input: Box<dyn Write + Send>,
+    input: Arc<Mutex<Box<dyn Write + Send>>>,
     seen: Arc<Mutex<Seen>>,
     home: tempfile::TempDir,
 }
@@ -56,7 +56,8 @@ impl Terminal {
         let child = pair.slave.spawn_command(command).expect("chat-tui starts");
         drop(pair.slave);
         let mut output = pair.master.try_clone_reader().expect("a reader of the pty");
-        let input = pair.master.take_writer().expect("a writer of the pty");
+        let input = Arc::new(Mutex::new(pair.master.take_writer().expect("a writer of the pty")));
+        let answers = Arc::clone(&input);
         let seen = Arc::new(Mutex::new(Seen { parser: vt100::Parser::new(rows, cols, 0), bytes: Vec::new() }));
         let keep = Arc::clone(&seen);
         std::thread::spawn(move || {
@@ -65,9 +66,18 @@ impl Terminal {
                 if n == 0 {
                     break;
                 }
-                let mut seen = keep.lock().expect("no reader panics");
-                seen.parser.process(&buffer[..n]);
-                seen.bytes.extend_from_slice(&buffer[..n]);
+                let asked = {
+                    let mut seen = keep.lock().expect("no reader panics");
+                    seen.parser.process(&buffer[..n]);
+                    seen.bytes.extend_from_slice(&buffer[..n]);
+                    let (row, column) = seen.parser.screen().cursor_position();
+                    buffer[..n].windows(4).any(|w| w == b"\x1b[6n").then_some((row + 1, column + 1))
+                };
+                // As a real terminal does, it tells where the cursor is.
+                if let Some((row, column)) = asked {
+                    let mut input = answers.lock().expect("no writer panics");
+                    let _gone = write!(input, "\x1b[{row};{column}R").and_then(|()| input.flush());
+                }
             }
         });
         Self { child, master: pair.master, input, seen, home }
@@ -111,13 +121,15 @@ impl Terminal {
 
     /// Types; `\r` is Enter, `\x1b` is Esc.
     pub fn keys(&mut self, keys: &str) {
-        self.input.write_all(keys.as_bytes()).and_then(|()| self.input.flush()).expect("the terminal takes keys");
+        let mut input = self.input.lock().expect("no writer panics");
+        input.write_all(keys.as_bytes()).and_then(|()| input.flush()).expect("the terminal takes keys");
     }
 
     /// Changes the terminal's size.
     pub fn resize(&mut self, rows: u16, cols: u16) {
-        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).expect("a pty can be resized");
+        // The screen first: what is drawn for the new size must not meet the old one.
         self.seen.lock().expect("no reader panics").parser.screen_mut().set_size(rows, cols);
+        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).expect("a pty can be resized");
     }
 
     /// Sends a signal by its name.

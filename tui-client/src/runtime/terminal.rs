@@ -57,12 +57,14 @@ impl Screen {
     /// Takes it again and draws everything anew.
     pub(super) fn take_again(&mut self) -> io::Result<()> {
         self.enter()?;
-        self.terminal.clear()
+        self.redraw()
     }
 
-    /// Everything is drawn anew with the next frame.
+    /// Everything is drawn anew with the next frame. Not by `Terminal::clear`: that asks the terminal where its
+    /// cursor is, and the answer would go to the reader of the keys.
     pub(super) fn redraw(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// Draws a frame in one go, so that it never shows half done.

@@ -112,7 +112,7 @@ async fn exit_codes_tell_a_script_what_to_do() {
         (66, &["send", "-r", "lobby", "-f", "not-there.txt"], ""),
         (67, &["send", "-r", "no-such-room", "-m", "x"], ""),
         (67, &["send", "-r", "@no-such-user", "-m", "x"], ""),
-        (77, &["login", "nobody"], "wrong password\n"),
+        (77, &["login", "nobody", "--password-file", "-"], "wrong password\n"),
     ] {
         let (code, _, err) = shell.code(args, input).await;
         assert_eq!(code, expected, "{args:?}: {err}");
@@ -149,10 +149,11 @@ async fn an_unreachable_server_is_69_and_an_unknown_host_68() {
     assert_eq!(code, 0, "{err}");
     server.restart().await;
     assert_eq!(shell.code(&["send", "-r", "lobby", "-m", "z"], "").await.0, 0);
+    let reader = server.guest("reader").await;
     let log = chat_e2e::wait::until_async("the queued one is there", || {
-        let server = &server;
+        let api = reader.api.clone();
         async move {
-            let log = server.guest("reader").await.api.history("lobby").await;
+            let log = api.history("lobby").await;
             texts(&log).contains(&"queued one").then_some(log)
         }
     })
@@ -175,7 +176,7 @@ async fn a_configuration_fault_is_78_with_its_place() {
 async fn accounts_live_through_register_login_whoami_logout() {
     let server = Server::start().await;
     let shell = Shell::new(&server);
-    let (code, _, err) = shell.code(&["register", "ana"], "correct horse\n").await;
+    let (code, _, err) = shell.code(&["register", "ana", "--password-file", "-"], "correct horse\n").await;
     assert_eq!(code, 0, "{err}");
     let (code, out, _) = shell.code(&["whoami"], "").await;
     assert!(code == 0 && out.contains("ana") && !out.contains("~ana"), "{out}");
@@ -190,9 +191,9 @@ async fn accounts_live_through_register_login_whoami_logout() {
         assert_eq!(mode, 0o600, "{}", file.display());
     }
     assert_eq!(shell.code(&["logout"], "").await.0, 0);
-    let (code, out, err) = shell.code(&["login", "ana"], "correct horse\n").await;
+    let (code, out, err) = shell.code(&["login", "ana", "--password-file", "-"], "correct horse\n").await;
     assert_eq!(code, 0, "{out} {err}");
-    assert_eq!(shell.code(&["login", "ana"], "wrong horse\n").await.0, 77);
+    assert_eq!(shell.code(&["login", "ana", "--password-file", "-"], "wrong horse\n").await.0, 77);
 }
 
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {

@@ -43,6 +43,7 @@ async fn only_the_author_edits_and_a_moderator_deletes() {
     let (ana, bob) = (server.account("ana").await, server.account("bob").await);
     let (mut owner, mut member) = (ana.socket().await, bob.socket().await);
     owner.ok("room:create", json!({"room": "club"})).await;
+    owner.join("club").await;
     member.join("club").await;
     let hers = owner.say("club", "mine", "a1").await;
     let his = member.say("club", "his", "b1").await;
