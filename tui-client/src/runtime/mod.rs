@@ -236,8 +236,18 @@ impl Runtime {
     async fn input(&mut self, event: crossterm::event::Event) {
         match input::read(event, &self.drawn) {
             Input::Msg(msg) => self.tell(msg).await,
-            Input::Resized => self.dirty = true,
+            Input::Resized => {
+                // Several sizes may have passed, and the terminal may have cut what stood outside one of them.
+                self.dirty = true;
+                self.redraw();
+            }
             Input::Nothing => {}
+        }
+    }
+
+    fn redraw(&mut self) {
+        if let Err(error) = self.screen.redraw() {
+            tracing::warn!(%error, "the screen could not be cleared");
         }
     }
 
@@ -316,11 +326,7 @@ impl Runtime {
                 }
             }
             Effect::Edit(text) => self.edit(&text).await,
-            Effect::Redraw => {
-                if let Err(error) = self.screen.redraw() {
-                    tracing::warn!(%error, "the screen could not be cleared");
-                }
-            }
+            Effect::Redraw => self.redraw(),
             Effect::Suspend => {
                 if let Err(error) = self.suspend().await {
                     tracing::warn!(%error, "could not be suspended");
