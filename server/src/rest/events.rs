@@ -10,7 +10,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use chat_common::event::history::Get;
 use chat_common::event::room::SyncRequest;
 use chat_common::event::server::Entry;
-use chat_common::{Epoch, ErrorBody, RoomName, Seq};
+use chat_common::{Epoch, ErrorBody, ErrorCode, RoomName, Seq};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use http::HeaderMap;
@@ -20,6 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::Rest;
 use super::error::{Failure, Result};
 use super::extract::{At, Authed, Bearer};
+use super::streams::Slot;
 use crate::cluster::tap::Stir;
 use crate::service::{Caller, accounts, history, rooms, sync};
 use crate::storage::RoomId;
@@ -41,6 +42,11 @@ pub async fn events(
     at: At,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = std::result::Result<Event, Infallible>>>> {
+    let most = rest.services.limits.connections_per_user;
+    let slot = rest.streams.take(caller.user.id, most).ok_or_else(|| {
+        let said = format!("you have {most} event streams open; close one first");
+        ErrorBody { retry_after_ms: Some(1_000), ..ErrorBody::new(ErrorCode::RateLimited, said) }
+    })?;
     // Listening begins before the position is read, so that nothing falls between.
     let stirs = rest.tap.listen();
     let (id, room) = rooms::find(&rest.services, &caller, &at.room()?).await?;
@@ -52,7 +58,19 @@ pub async fn events(
             (rest.services.store.epoch(), head)
         }
     };
-    let follower = Follower { rest, caller, token, id, room, epoch, after, stirs, ready: VecDeque::new(), over: false };
+    let follower = Follower {
+        rest,
+        caller,
+        token,
+        id,
+        room,
+        epoch,
+        after,
+        stirs,
+        ready: VecDeque::new(),
+        over: false,
+        _slot: slot,
+    };
     let stream = unfold(follower, |mut f| async move { f.next().await.map(|event| (Ok(event), f)) });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
@@ -75,6 +93,7 @@ struct Follower {
     // One reply of `room:sync`, so 48 KiB at most.
     ready: VecDeque<Event>,
     over: bool,
+    _slot: Slot,
 }
 
 impl Follower {

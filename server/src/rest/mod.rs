@@ -20,6 +20,7 @@ mod rooms;
 mod routes;
 mod search;
 mod sessions;
+mod streams;
 mod tokens;
 
 use std::sync::Arc;
@@ -35,7 +36,10 @@ use crate::service::Services;
 
 /// What every handler works with. Cheap to clone.
 #[derive(Clone)]
-pub struct Rest(Arc<Parts>);
+pub struct Rest {
+    parts: Arc<Parts>,
+    streams: streams::Streams,
+}
 
 /// What [`Rest`] is made of.
 pub struct Parts {
@@ -54,13 +58,13 @@ pub struct Parts {
 impl Rest {
     /// From its parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self { parts: Arc::new(parts), streams: streams::Streams::default() }
     }
 }
 
 impl std::ops::Deref for Rest {
     type Target = Parts;
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.parts
     }
 }

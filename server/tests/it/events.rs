@@ -105,3 +105,22 @@ async fn a_kicked_member_and_an_ended_session_are_told_nothing_more() {
     assert!(stream.next().await.is_none(), "the stream ends");
     w.stop().await;
 }
+
+#[tokio::test]
+async fn a_user_has_as_many_streams_as_connections() {
+    let w = World::with(|c| c.limits.connections_per_user = 2).await;
+    let ana = w.user("ana").await;
+    let one = Stream::open(&ana, "lobby", None).await;
+    let _two = Stream::open(&ana, "lobby", None).await;
+    let third = || super::world::answer(ana.request(Method::GET, "/rooms/lobby/events"));
+    assert_eq!(refused(third().await), no(429, "rate_limited", ""));
+    drop(one);
+    // The server learns of the hang-up in its own time.
+    let freed = async {
+        while ana.request(Method::GET, "/rooms/lobby/events").send().await.unwrap().status() != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, freed).await.expect("the slot is not given back");
+    w.stop().await;
+}
