@@ -59,13 +59,19 @@ pub enum Effect {
     Quit,
 }
 
-/// Somebody wants the user's attention.
+/// Others wrote where the user does not look; whether that rings is `notify`'s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     /// Where.
     pub room: RoomName,
-    /// What kind.
+    /// As settings name it: `ops`, `@ana`.
+    pub target: RoomRef,
+    /// A conversation of two.
     pub direct: bool,
+    /// It names the user.
+    pub named: bool,
+    /// Who wrote what, in one line, unfiltered.
+    pub text: String,
 }
 
 /// A request other than sending.

@@ -135,6 +135,8 @@ pub struct App {
     pub pane: Option<bool>,
     /// Only text, for copying with the mouse.
     pub bare: bool,
+    /// Frames and marks in ASCII alone.
+    pub ascii: bool,
     /// Whether the bell may ring.
     pub bell: bool,
     /// The live keys.
@@ -210,6 +212,7 @@ impl App {
             sidebar: None,
             pane: None,
             bare: false,
+            ascii: false,
             bell: true,
             keymap: start.keymap,
             tz: start.tz,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use crate::keymap::Keymap;
+use crate::notify::Rules;
 use crate::runtime::{self, RunOptions};
 use crate::theme::{NAMES, Theme};
 
@@ -17,15 +18,11 @@ pub fn run(context: &Context) -> Result<ExitCode, CliError> {
     }
     check(context)?;
     let client = context.client()?;
-    let keys = context.screen.keys.iter().map(|(action, k)| (action.clone(), k.keys.clone())).collect();
     let options = RunOptions {
         net: context.net(&client),
         cache: context.cache(&client)?,
         rooms: context.rooms.clone(),
-        theme: context.screen.theme.clone(),
-        keys,
-        mouse: context.screen.mouse.unwrap_or(true),
-        bell: context.screen.notify.bell.unwrap_or(true),
+        screen: context.screen.clone(),
     };
     let runtime = super::runtime()?;
     runtime.block_on(runtime::run(options)).map_err(|e| {
@@ -37,10 +34,12 @@ pub fn run(context: &Context) -> Result<ExitCode, CliError> {
 /// Whether the settings of the screen mean something; a mistake is told with its place.
 pub fn check(context: &Context) -> Result<(), CliError> {
     let wrong = |text: String| CliError::new(Exit::Config, "config", text);
-    let mut keymap = Keymap::default();
+    let name = context.screen.keymap.as_deref().unwrap_or("default");
+    let mut keymap = Keymap::named(name).map_err(|e| wrong(format!("screen.keymap: {e}")))?;
     for (action, keys) in &context.screen.keys {
         keymap.rebind(action, &keys.keys).map_err(|e| wrong(format!("{}: {e}", keys.place)))?;
     }
+    Rules::read(&context.screen.notify).map_err(|e| wrong(e.to_string()))?;
     if let Some(theme) = context.screen.theme.as_deref().filter(|t| !NAMES.contains(t)) {
         let text = std::fs::read_to_string(theme).map_err(|e| {
             wrong(format!("the theme {theme:?} is neither built in ({}) nor a file: {e}", NAMES.join(", ")))

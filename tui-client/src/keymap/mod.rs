@@ -186,9 +186,44 @@ pub const DEFAULT: &[Row] = &[
     row(List, A::Quit, &["ctrl+q"], ""),
 ];
 
+/// What one of the other maps has otherwise: the keys of an action in a place.
+type Change = (Context, Action, &'static [&'static str]);
+
+/// Emacs' keys in the line; what they push away moves to Alt and the function keys.
+const EMACS: &[Change] = &[
+    (Global, A::Jump, &["alt+k", "f10"]),
+    (Global, A::Commands, &["alt+x", "f8"]),
+    (Global, A::Search, &["alt+s", "f7"]),
+    (Compose, A::KillEnd, &["ctrl+k"]),
+    (Compose, A::Right, &["right", "ctrl+f"]),
+    (Compose, A::Up, &["up", "ctrl+p"]),
+    (Compose, A::Down, &["down", "ctrl+n"]),
+    (Browse, A::Up, &["up", "k", "ctrl+p"]),
+    (Browse, A::Down, &["down", "j", "ctrl+n"]),
+    (Browse, A::Search, &["/", "ctrl+s"]),
+    (List, A::Close, &["esc", "ctrl+g", "ctrl+c", "f1"]),
+];
+
+/// Vim's keys among the messages; the line is as ever.
+const VIM: &[Change] = &[
+    (Browse, A::PageUp, &["pageup", "ctrl+b", "ctrl+u"]),
+    (Browse, A::PageDown, &["pagedown", "ctrl+f", "ctrl+d", "space"]),
+    (Browse, A::Back, &["i", "a", "enter", "esc"]),
+    (Browse, A::MarkUnread, &["u", "m"]),
+    (List, A::Up, &["up", "ctrl+k", "ctrl+p", "backtab"]),
+    (List, A::Down, &["down", "ctrl+j", "ctrl+n", "tab"]),
+    (List, A::Close, &["esc", "ctrl+c", "f1"]),
+];
+
+/// The maps to choose from.
+pub const MAPS: &[&str] = &["default", "emacs", "vim"];
+
 /// A change of the map that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadBinding {
+    /// No such map.
+    #[error("there is no keymap {0:?}; there are {list}", list = MAPS.join(", "))]
+    Map(String),
     /// No such action.
     #[error("there is no action {0:?}; `chat-tui` lists them under F1")]
     Action(String),
@@ -227,6 +262,26 @@ impl Default for Keymap {
 }
 
 impl Keymap {
+    /// One of [`MAPS`].
+    pub fn named(name: &str) -> Result<Self, BadBinding> {
+        let changes = match name {
+            "default" => &[],
+            "emacs" => EMACS,
+            "vim" => VIM,
+            _ => return Err(BadBinding::Map(name.to_owned())),
+        };
+        let mut map = Self::default();
+        for (context, action, keys) in changes {
+            for (c, a, list, _) in &mut map.shown {
+                if c == context && a == action {
+                    *list = keys.iter().filter_map(|k| k.parse().ok()).collect();
+                }
+            }
+        }
+        map.index();
+        Ok(map)
+    }
+
     fn index(&mut self) {
         self.keys = self
             .shown
@@ -294,6 +349,27 @@ mod tests {
                 assert_eq!(before, None, "{key} is bound twice in {:?}", row.context);
             }
         }
+    }
+
+    #[test]
+    fn the_other_maps_bind_each_key_once_in_its_place_and_lose_no_action() {
+        for name in MAPS {
+            let map = Keymap::named(name).unwrap();
+            let mut seen = HashMap::new();
+            for (context, action, keys, _) in &map.shown {
+                assert!(!keys.is_empty(), "{name}: {} has no key", action.name());
+                for key in keys {
+                    let before = seen.insert((*context, *key), *action);
+                    assert_eq!(before, None, "{name}: {key} is bound twice in {context:?}");
+                }
+            }
+            for change in EMACS.iter().chain(VIM) {
+                let there = DEFAULT.iter().any(|r| (r.context, r.action) == (change.0, change.1));
+                assert!(there, "{} is no row of the table", change.1.name());
+                assert!(change.2.iter().all(|k| k.parse::<Key>().is_ok()));
+            }
+        }
+        assert!(Keymap::named("nano").unwrap_err().to_string().contains("default, emacs, vim"));
     }
 
     #[test]

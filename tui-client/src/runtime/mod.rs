@@ -20,16 +20,17 @@ use tokio::time::Instant;
 
 use crate::app::{self, App, Effect, Event, Msg};
 use crate::cache::{Cache, View};
+use crate::config::Screen;
 use crate::keymap::Keymap;
 use crate::net::{self, NetEvent, NetHandle, NetOptions, Outgoing};
-use crate::notify::Notifier;
+use crate::notify::{Notifier, Rules};
 use crate::theme::{self, Theme};
 use crate::ui;
 
 use self::input::Input;
 use self::signals::{Signals, Wish};
 use self::store::Write;
-use self::terminal::Screen;
+use self::terminal::Terminal;
 
 /// Frames are at least this far apart.
 const FRAME: Duration = Duration::from_millis(12);
@@ -53,23 +54,19 @@ pub struct RunOptions {
     pub cache: Arc<Cache>,
     /// The rooms to open; the last gets the focus.
     pub rooms: Vec<RoomRef>,
-    /// A built-in look, or the path of a TOML file; absent: as suits the terminal.
-    pub theme: Option<String>,
-    /// Other keys: action and its keys.
-    pub keys: Vec<(String, Vec<String>)>,
-    /// Whether the mouse is taken from the terminal (Shift+drag stays the terminal's).
-    pub mouse: bool,
-    /// Whether the bell may ring.
-    pub bell: bool,
+    /// What the settings say of look, keys, mouse and notifications.
+    pub screen: Screen,
 }
 
 /// Runs the full screen until it is left.
 pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
-    let mut keymap = Keymap::default();
-    for (action, keys) in &options.keys {
-        keymap.rebind(action, keys).context("the keys in the configuration")?;
+    let settings = options.screen;
+    let mut keymap = Keymap::named(settings.keymap.as_deref().unwrap_or("default"))?;
+    for (action, keys) in &settings.keys {
+        keymap.rebind(action, &keys.keys).with_context(|| keys.place.clone())?;
     }
-    let chosen = options.theme.or_else(|| options.cache.kept("theme").ok().flatten().filter(|_| !no_color()));
+    let rules = Rules::read(&settings.notify)?;
+    let chosen = settings.theme.or_else(|| options.cache.kept("theme").ok().flatten().filter(|_| !no_color()));
     let name = chosen.unwrap_or_else(|| theme::suited(|k| std::env::var(k).ok()).to_owned());
     let theme = load_theme(&name)?;
     let mut seed = [0u8; 16];
@@ -83,12 +80,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         themes: theme::NAMES,
         now: SystemClock.now(),
     });
-    app.bell = options.bell;
+    let term = std::env::var("TERM").unwrap_or_default();
+    app.ascii = settings.ascii.unwrap_or(matches!(term.as_str(), "linux" | "vt100" | "dumb"));
     for msg in store::first(&options.cache, &options.rooms) {
         app::update(&mut app, msg, SystemClock.now());
     }
     let signals = Signals::watch().context("signals cannot be watched")?;
-    let screen = Screen::take(options.mouse).context("the terminal cannot be used")?;
+    let screen = Terminal::take(settings.mouse.unwrap_or(true)).context("the terminal cannot be used")?;
     let (net, events) = net::spawn(options.net, Arc::clone(&options.cache));
     let (writes, writer) = store::worker(Arc::clone(&options.cache));
     let (loaded_send, loaded) = mpsc::channel(16);
@@ -105,7 +103,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         events,
         loaded,
         writes,
-        notifier: Notifier::default(),
+        notifier: Notifier::new(rules, &term),
         epochs: HashMap::new(),
         unsent: VecDeque::new(),
         dirty: true,
@@ -138,7 +136,7 @@ struct Runtime {
     app: App,
     theme: Theme,
     drawn: ui::Cache,
-    screen: Screen,
+    screen: Terminal,
     signals: Signals,
     keys: input::Keys,
     net: NetHandle,
@@ -321,8 +319,8 @@ impl Runtime {
             }
             Effect::Copy(text) => self.terminal(&terminal::clipboard(&text)),
             Effect::Alert(alert) => {
-                if self.notifier.rings(&alert, SystemClock.now()) {
-                    self.terminal("\u{7}");
+                if let Some(sequence) = self.notifier.ring(&alert, SystemClock.now(), minute(&self.app.tz)) {
+                    self.terminal(&sequence);
                 }
             }
             Effect::Edit(text) => self.edit(&text).await,
@@ -420,6 +418,12 @@ impl Runtime {
         anyhow::ensure!(status.success(), "it ended with {status}");
         Ok(draft.text()?)
     }
+}
+
+/// The minute of the local day.
+fn minute(tz: &jiff::tz::TimeZone) -> u16 {
+    let now = jiff::Timestamp::now().to_zoned(tz.clone());
+    u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).unwrap_or(0)
 }
 
 async fn sleep(until: Option<Instant>) {

@@ -13,19 +13,19 @@ use crossterm::terminal::{
     enable_raw_mode,
 };
 use crossterm::{execute, queue};
+use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
-use ratatui::{Frame, Terminal};
 
 /// Whether the terminal is taken now; the panic hook must not touch one that is not.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The taken terminal. Dropping it gives the terminal back.
-pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+pub(super) struct Terminal {
+    terminal: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     mouse: bool,
 }
 
-impl Screen {
+impl Terminal {
     /// Takes the terminal; a panic gives it back before its message is printed.
     pub(super) fn take(mouse: bool) -> io::Result<Self> {
         let before = std::panic::take_hook();
@@ -34,7 +34,7 @@ impl Screen {
             before(info);
         }));
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout()));
-        let screen = Self { terminal: Terminal::new(backend)?, mouse };
+        let screen = Self { terminal: ratatui::Terminal::new(backend)?, mouse };
         screen.enter()?;
         Ok(screen)
     }
@@ -83,7 +83,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for Terminal {
     fn drop(&mut self) {
         give_back();
     }

@@ -91,7 +91,32 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
     let body = Rect { x: below.x + left, width: below.width - left - right, ..below };
     let drawn = column(app, theme, cache, frame, body);
     overlay::draw(app, theme, frame);
+    if app.ascii {
+        ascii(frame);
+    }
     drawn
+}
+
+/// Our frames and marks in ASCII, for terminals without the others. Texts stay as they are, but for the same marks.
+fn ascii(frame: &mut Frame<'_>) {
+    for cell in &mut frame.buffer_mut().content {
+        let plain = match cell.symbol() {
+            "─" | "—" => "-",
+            "│" | "▌" | "▎" => "|",
+            "┌" | "┐" | "└" | "┘" | "╭" | "╮" | "╰" | "╯" => "+",
+            "›" | "↳" => ">",
+            "‹" | "⏎" => "<",
+            "●" | "•" => "*",
+            "◌" | "○" | "◐" => "o",
+            "✗" | "⊘" => "x",
+            "✓" | "↓" => "v",
+            "↑" => "^",
+            "⟳" => "~",
+            "…" | "·" => ".",
+            _ => continue,
+        };
+        cell.set_symbol(plain);
+    }
 }
 
 /// The middle: title, timeline, status, composer, hints.

@@ -303,6 +303,21 @@ fn no_colour_means_no_colour() {
 }
 
 #[test]
+fn the_ascii_frame_holds_nothing_else() {
+    let mut s = busy();
+    s.app.ascii = true;
+    s.net(Event::Reset { room: room("ops"), messages: Vec::new(), first: Seq(1), head: Seq(9) });
+    said(&mut s, 10, &user(2, "ana"), "```sh\nls\n```\n> quote\n- item");
+    s.types("sent");
+    s.keys("enter");
+    for keys in ["", "esc", "ctrl+k", "esc f1"] {
+        s.keys(keys);
+        let screen = s.rows(140, 40);
+        assert!(screen.chars().filter(|c| !c.is_ascii()).all(|c| "←→".contains(c)), "{screen}");
+    }
+}
+
+#[test]
 fn no_byte_from_outside_reaches_a_cell_unfiltered() {
     let bad = "\u{1b}]52;c;eA==\u{7}\u{1b}[2J\u{9b}31m\u{202e}\u{200b}\r\u{e0041}x\u{0}";
     let mut evil = user(9, "eve");

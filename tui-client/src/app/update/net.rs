@@ -226,8 +226,10 @@ fn entry(app: &mut App, e: &Entry, fx: &mut Vec<Effect>) {
     }
     let direct = room.is_direct();
     let looking = active && app.focused;
-    if (named || direct) && !looking && app.bell && app.status != Status::Dnd {
-        fx.push(Effect::Alert(Alert { room: e.room.clone(), direct }));
+    if !looking && app.bell && app.status != Status::Dnd {
+        let line = text.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
+        let text = format!("{} in {}: {}", e.from.name, room.title(), line.chars().take(80).collect::<String>());
+        fx.push(Effect::Alert(Alert { room: e.room.clone(), target: room.draft_key(), direct, named, text }));
     }
 }
 
@@ -373,9 +375,11 @@ fn hint(app: &mut App, hint: Hint, fx: &mut Vec<Effect>) {
             }
             if !known {
                 let title = app.rooms[i].title();
-                app.say(if direct { format!("{title} writes to you") } else { format!("you are now in {title}") });
+                let said = if direct { format!("{title} writes to you") } else { format!("you are now in {title}") };
+                app.say(said);
                 if direct && app.bell && app.status != Status::Dnd {
-                    fx.push(Effect::Alert(Alert { room: name, direct }));
+                    let (target, text) = (app.rooms[i].draft_key(), format!("{title} writes to you"));
+                    fx.push(Effect::Alert(Alert { room: name, target, direct, named: false, text }));
                 }
             }
         }

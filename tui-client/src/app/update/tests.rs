@@ -383,7 +383,7 @@ fn reading_is_told_only_with_the_end_in_view_and_the_focus() {
 }
 
 #[test]
-fn the_bell_rings_for_a_mention_elsewhere_and_not_for_what_one_sees() {
+fn what_one_does_not_see_raises_an_alert_and_what_one_sees_does_not() {
     let named = |seq| {
         let mut e = created("ops", seq, &ana(), "@sam");
         if let EntryBody::Created { mentions, .. } = &mut e.body {
@@ -391,19 +391,24 @@ fn the_bell_rings_for_a_mention_elsewhere_and_not_for_what_one_sees() {
         }
         Event::Entry(Box::new(e))
     };
-    let alerts = |at: &At| at.wishes.iter().filter(|e| matches!(e, Effect::Alert(_))).count();
+    let alerts = |at: &At| {
+        let alert = |e: &Effect| match e {
+            Effect::Alert(a) => Some(a.named),
+            _ => None,
+        };
+        at.wishes.iter().filter_map(alert).collect::<Vec<_>>()
+    };
     let mut at = At::ops();
     at.net(named(11));
-    assert_eq!(alerts(&at), 0);
+    assert!(alerts(&at).is_empty());
     at.tell(Msg::Focus(false));
     at.net(named(12));
-    assert_eq!(alerts(&at), 1);
     at.said("ops", 13, &ana());
-    assert_eq!(alerts(&at), 1);
+    assert_eq!(alerts(&at), [true, false]);
     at.types("/dnd");
     at.keys("enter");
     at.net(named(14));
-    assert_eq!(alerts(&at), 1);
+    assert_eq!(alerts(&at).len(), 2);
 }
 
 #[test]
