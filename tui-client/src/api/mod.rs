@@ -234,3 +234,6 @@ pub(crate) fn body<B>(body: &B) -> Content<'_, (), B> {
 pub(crate) fn query<Q>(query: &Q) -> Content<'_, Q, ()> {
     Content { query: Some(query), body: None, key: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,8 +22,9 @@ mod whoami;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::builder::Resettable;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Cli, Command};
 use context::Context;
@@ -31,7 +32,7 @@ use error::{CliError, Exit};
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(e) => {
             // Nothing can be done about a closed terminal.
@@ -45,6 +46,15 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(e) => e.report(json),
     }
+}
+
+/// An empty variable is one that is not set, as `CHAT_SERVER=` in a unit file or a CI job means it.
+fn parse() -> Result<Cli, clap::Error> {
+    let command = Cli::command().mut_args(|arg| {
+        let empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        if empty { arg.env(Resettable::Reset) } else { arg }
+    });
+    Cli::from_arg_matches(&command.try_get_matches()?)
 }
 
 fn run(cli: Cli) -> Result<ExitCode, CliError> {

@@ -205,3 +205,7 @@ impl Supervisor {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "supervisor_tests.rs"]
+mod tests;
