@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::Sha256;
 
 use super::cache::{CachedMember, CachedRoom, CachedUser};
-use super::writer::Work;
+use super::job::Work;
 use super::{error, rows, standing, tokens};
 use crate::domain::Refusal;
 use crate::domain::permission::{self, Action};

@@ -6,7 +6,7 @@ use chat_common::model::Message as ChatMessage;
 use chat_common::{ClientId, Emoji, RoomName, Seq, Timestamp, UserId, UserName};
 use tokio::sync::oneshot;
 
-use super::writer::Message;
+use super::job::Message;
 use super::{SqliteStore, append, change, closed, entry, history, read, search};
 use crate::storage::{
     Append, Appended, Log, MessagePage, Page, ReadState, RoomChange, RoomId, SearchPage, SearchQuery, StoreResult,

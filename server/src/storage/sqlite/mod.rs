@@ -15,6 +15,7 @@ mod error;
 mod history;
 mod hooks;
 mod index;
+mod job;
 mod log;
 mod members;
 mod migrations;
@@ -51,8 +52,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Store, StoreError, StoreResult};
 pub use backup::restore;
+use job::{Job, Message, Task, Work};
 use pool::Pool;
-use writer::{Job, Message, Task, Vitals, Work, Writer};
+use writer::{Vitals, Writer};
 
 /// Writes that may wait for the writer. When so many do, the next one waits up to [`WAIT`] for a place.
 const QUEUE: usize = 4_096;
