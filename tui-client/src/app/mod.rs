@@ -165,6 +165,8 @@ pub struct App {
     next_room: u32,
     /// Where one was before jumping to the next unread room.
     back_to: Option<RoomId>,
+    /// The room in view before this one.
+    came_from: Option<RoomId>,
     focus_on: Option<RoomRef>,
     typing_sent: Option<(RoomId, Timestamp)>,
     chord: bool,
@@ -231,6 +233,7 @@ impl App {
             next_id: 0,
             next_room: 0,
             back_to: None,
+            came_from: None,
             focus_on: None,
             typing_sent: None,
             chord: false,

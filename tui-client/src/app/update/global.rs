@@ -93,6 +93,7 @@ pub(super) fn switch(app: &mut App, index: usize) {
     if index == app.active {
         return;
     }
+    app.came_from = app.room().map(|r| r.id);
     if let Some(left) = app.room_mut() {
         left.divider = None;
         left.hold_read = false;
@@ -333,6 +334,8 @@ pub(super) fn forget(app: &mut App, id: RoomId) {
         app.active = app.active.saturating_sub(1);
     }
     if was_active {
+        let before = app.came_from.take().and_then(|id| app.rooms.iter().position(|r| r.id == id));
+        app.active = before.unwrap_or(app.active);
         app.mode = Mode::Compose;
         app.popup = None;
         app.drawn = crate::app::Drawn::default();

@@ -36,7 +36,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Paste(text) => paste(app, &text, &mut fx),
         Msg::Scroll(lines) => scroll(app, lines),
         Msg::Click(index) => global::switch(app, index),
-        Msg::Focus(focused) => focus(app, focused),
+        Msg::Focus(focused) => focus(app, focused, &mut fx),
         Msg::Tick => {}
         Msg::Drawn(drawn) => reading::drawn(app, drawn, &mut fx),
         Msg::Edited(text) => {
@@ -103,11 +103,15 @@ fn scroll(app: &mut App, lines: i32) {
     }
 }
 
-fn focus(app: &mut App, focused: bool) {
+fn focus(app: &mut App, focused: bool, fx: &mut Vec<Effect>) {
     app.focused = focused;
+    if focused {
+        // What stands in view already is read now.
+        let seen = app.drawn.clone();
+        return reading::drawn(app, seen, fx);
+    }
     // What comes while one looks elsewhere stands under the divider when one is back.
-    if !focused
-        && let Some(room) = app.room_mut()
+    if let Some(room) = app.room_mut()
         && room.divider.is_none_or(|d| d < room.read)
     {
         room.divider = Some(room.read.max(room.timeline.newest().unwrap_or_default()));

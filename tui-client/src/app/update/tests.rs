@@ -371,8 +371,7 @@ fn reading_is_told_only_with_the_end_in_view_and_the_focus() {
     at.later(2_000);
     assert_eq!((marks(&at), at.app.rooms[0].unread), (0, 1));
     at.tell(Msg::Focus(true));
-    at.drawn_end(5);
-    assert_eq!((marks(&at), at.app.rooms[0].unread), (1, 0));
+    assert_eq!((marks(&at), at.app.rooms[0].unread), (1, 0), "what stands in view is read when one looks");
     for seq in 12..30 {
         at.said("ops", seq, &ana());
         at.drawn_end(5);
@@ -471,6 +470,24 @@ fn a_conversation_opened_by_name_becomes_its_room_with_all_that_was_written() {
     assert_eq!(at.app.rooms.len(), 2);
     let room = at.app.room().unwrap();
     assert_eq!((room.title(), room.echoes.len(), room.editor.text()), ("@ana".to_owned(), 1, "and a draft"));
+}
+
+#[test]
+fn a_room_that_is_not_there_is_offered_and_one_stays_where_one_was() {
+    let mut at = At::ops();
+    at.net(Event::Joined { room: Box::new(summary("dev", 0)), members: Vec::new(), present: Vec::new() });
+    at.types("/join nowhere");
+    at.keys("enter");
+    let target = RoomRef::parse("nowhere").unwrap();
+    at.net(Event::OpenFailed { room: target.clone(), error: ErrorBody::new(ErrorCode::NotFound, "no such room") });
+    assert!(matches!(at.app.overlay, Some(Overlay::Confirm { .. })));
+    assert_eq!(at.app.room().unwrap().title(), "#ops");
+    at.keys("enter");
+    assert!(matches!(at.asked().last(), Some(Ask::Create(c)) if c.room == room("nowhere")));
+    let tag = at.last_tag();
+    at.net(Event::Answer { tag, result: Ok(Answer::Done) });
+    assert!(at.wishes.contains(&Effect::Open(target)));
+    assert_eq!(at.app.room().unwrap().title(), "#nowhere");
 }
 
 #[test]
