@@ -8,10 +8,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::config::{Log, LogFormat};
+use crate::config::{self, Log, LogFormat};
 
-/// What is logged where nothing else is said.
-pub const DEFAULT_FILTER: &str = "info";
 /// Libraries whose finer levels hold packets, frames or headers.
 const DISCREET: [&str; 7] = [
     "socketioxide",
@@ -22,11 +20,6 @@ const DISCREET: [&str; 7] = [
     "tokio_tungstenite",
     "hyper",
 ];
-
-/// Whether `filter` can be read, as in `info`, `chat_server=debug`, `warn,chat_server::rest=trace`.
-pub fn check_filter(filter: &str) -> Result<(), String> {
-    filter.parse::<EnvFilter>().map(|_| ()).map_err(|e| e.to_string())
-}
 
 /// Starts logging; called once by the program, never by a library user. A second call changes nothing.
 pub fn start(log: &Log) {
@@ -40,7 +33,7 @@ fn subscriber<W>(log: &Log, color: bool, to: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new(config::DEFAULT_FILTER));
     let base = tracing_subscriber::fmt::layer().with_writer(to).with_ansi(color);
     let lines = match log.format {
         LogFormat::Text => base.boxed(),
