@@ -5,14 +5,18 @@
 
 pub mod auth;
 mod client;
+mod plain;
 mod session;
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_common::rest::ErrorReply;
 use chat_common::{ErrorBody, ErrorCode};
-use reqwest::{Method, Response, StatusCode};
+use plain::{Failure, Parts, Plain};
+use reqwest::header::HeaderValue;
+use reqwest::{Method, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -91,32 +95,30 @@ impl ApiError {
 /// One server's REST interface, without a token.
 #[derive(Clone, Debug)]
 pub struct Api {
-    http: reqwest::Client,
+    http: Http,
     server: ServerUrl,
 }
+
+/// How requests travel.
+#[derive(Clone, Debug)]
+enum Http {
+    /// To this machine, without TLS.
+    Plain(Arc<Plain>),
+    /// To anywhere else.
+    Full(reqwest::Client),
+}
+
+/// Who says that it asks.
+const AGENT: &str = concat!("chat-tui/", env!("CARGO_PKG_VERSION"));
 
 impl Api {
     /// Makes a client; nothing is sent yet. `timeout` is for a whole request.
     pub fn new(server: ServerUrl, timeout: Duration, ca_pem: Option<&[u8]>) -> Result<Self, ApiError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("chat-tui/", env!("CARGO_PKG_VERSION")))
-            .timeout(timeout)
-            .connect_timeout(timeout.min(Duration::from_secs(10)))
-            .redirect(reqwest::redirect::Policy::none())
-            .tcp_nodelay(true);
-        if server.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        if !server.is_tls() {
-            // Reading the system's authorities takes longer than the request.
-            builder = builder.tls_built_in_root_certs(false);
-        }
-        if let Some(pem) = ca_pem {
-            let certificate = reqwest::Certificate::from_pem(pem)
-                .map_err(|e| ApiError::Setup(format!("the CA file cannot be used: {e}")))?;
-            builder = builder.add_root_certificate(certificate);
-        }
-        let http = builder.build().map_err(|e| ApiError::Setup(format!("no HTTP client: {e}")))?;
+        let http = if server.is_loopback() && !server.is_tls() {
+            Http::Plain(Arc::new(Plain::new(&server.join(&[]), timeout)))
+        } else {
+            Http::Full(full(&server, timeout, ca_pem)?)
+        };
         Ok(Self { http, server })
     }
 
@@ -134,23 +136,39 @@ impl Api {
         content: Content<'_, impl Serialize + Sync, impl Serialize + Sync>,
     ) -> Result<T, ApiError> {
         let parts: Vec<&str> = ["api", "v1"].iter().chain(path).copied().collect();
-        let mut request = self.http.request(method, self.server.join(&parts));
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
+        let setup = |e: &dyn std::error::Error| ApiError::Setup(e.to_string());
+        // Built the same way for both, so that they cannot differ.
+        let mut request = reqwest::Request::new(method, self.server.join(&parts));
         if let Some(query) = content.query {
-            request = request.query(query);
+            let query = serde_urlencoded::to_string(query).map_err(|e| setup(&e))?;
+            request.url_mut().set_query((!query.is_empty()).then_some(&query));
         }
-        if let Some(key) = content.key {
-            request = request.header("Idempotency-Key", key);
+        let mut headers = vec![("accept", "application/json".to_owned()), ("user-agent", AGENT.to_owned())];
+        headers.extend(token.map(|token| ("authorization", format!("Bearer {token}"))));
+        headers.extend(content.key.map(|key| ("idempotency-key", key.to_owned())));
+        let mut body = String::new();
+        if let Some(content) = content.body {
+            headers.push(("content-type", "application/json".to_owned()));
+            body = serde_json::to_string(content).map_err(|e| setup(&e))?;
         }
-        if let Some(body) = content.body {
-            request = request.json(body);
-        }
-        let response = request.send().await.map_err(|e| self.failure(&e))?;
-        let status = response.status();
-        let bytes = self.body(response).await?;
-        if status.is_success() {
+        let (status, bytes) = match &self.http {
+            Http::Plain(plain) => {
+                let parts = Parts { method: request.method().as_str(), url: request.url(), headers, body };
+                plain.send(parts).await.map_err(|e| self.plain_failure(e))?
+            }
+            Http::Full(client) => {
+                for (name, value) in headers {
+                    let value = HeaderValue::from_str(&value).map_err(|e| setup(&e))?;
+                    request.headers_mut().insert(name, value);
+                }
+                if !body.is_empty() {
+                    *request.body_mut() = Some(body.into());
+                }
+                let response = client.execute(request).await.map_err(|e| self.failure(&e))?;
+                (response.status().as_u16(), self.body(response).await?)
+            }
+        };
+        if (200..300).contains(&status) {
             // `204` for a request that gives nothing.
             let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
             return serde_json::from_slice(bytes).map_err(|e| self.odd(format!("{e} in its answer")));
@@ -162,18 +180,31 @@ impl Api {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(&e))? {
             if bytes.len() + chunk.len() > LARGEST {
-                return Err(self.odd("more than 8 MiB in one answer".to_owned()));
+                return Err(self.too_large());
             }
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)
     }
 
-    fn refusal(&self, status: StatusCode, bytes: &[u8]) -> ApiError {
+    fn too_large(&self) -> ApiError {
+        self.odd("more than 8 MiB in one answer".to_owned())
+    }
+
+    fn plain_failure(&self, failure: Failure) -> ApiError {
+        let server = self.server.to_string();
+        match failure {
+            Failure::Connect(reason) => ApiError::Unreachable { server, reason },
+            Failure::Broken(reason) => ApiError::NoAnswer { server, reason },
+            Failure::TooLarge => self.too_large(),
+        }
+    }
+
+    fn refusal(&self, status: u16, bytes: &[u8]) -> ApiError {
         if let Ok(ErrorReply { error }) = serde_json::from_slice(bytes) {
             return ApiError::Refused { body: error };
         }
-        let code = match status.as_u16() {
+        let code = match status {
             401 => ErrorCode::Unauthorized,
             429 => ErrorCode::RateLimited,
             408 | 500 | 502..=504 => ErrorCode::Unavailable,
@@ -212,6 +243,23 @@ impl Api {
             ApiError::NoAnswer { server, reason }
         }
     }
+}
+
+fn full(server: &ServerUrl, timeout: Duration, ca_pem: Option<&[u8]>) -> Result<reqwest::Client, ApiError> {
+    let mut builder = reqwest::Client::builder()
+        .timeout(timeout)
+        .connect_timeout(timeout.min(Duration::from_secs(10)))
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true);
+    if server.is_loopback() {
+        builder = builder.no_proxy();
+    }
+    if let Some(pem) = ca_pem {
+        let certificate = reqwest::Certificate::from_pem(pem)
+            .map_err(|e| ApiError::Setup(format!("the CA file cannot be used: {e}")))?;
+        builder = builder.add_root_certificate(certificate);
+    }
+    builder.build().map_err(|e| ApiError::Setup(format!("no HTTP client: {e}")))
 }
 
 /// What a request carries beside path and token.
