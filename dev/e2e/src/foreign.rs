@@ -23,10 +23,20 @@ pub enum Language {
     Python,
 }
 
+/// Where `cargo xtask test` installs the clients.
+fn place() -> PathBuf {
+    std::env::var_os("CHAT_E2E_DIR").map_or_else(|| program::root().join("target/e2e"), PathBuf::from)
+}
+
+/// The folder in which a script finds npm's packages; `None` after noting that `test` is left out.
+pub fn node_modules(test: &str) -> Option<PathBuf> {
+    Language::Node.needed_by(test).map(|_| place().join("node"))
+}
+
 impl Language {
     /// What to run, if it is installed.
     fn command(self) -> Option<Command> {
-        let place = std::env::var_os("CHAT_E2E_DIR").map_or_else(|| program::root().join("target/e2e"), PathBuf::from);
+        let place = place();
         let scripts = program::root().join("dev/e2e");
         match self {
             Self::Node if place.join("node/.installed").exists() => {

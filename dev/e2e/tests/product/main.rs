@@ -10,6 +10,7 @@ mod foreign;
 mod messages;
 mod passwords;
 mod private;
+mod readme;
 mod scene;
 mod tail;
 mod terminal;

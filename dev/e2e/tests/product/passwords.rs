@@ -1,7 +1,7 @@
 //! Passwords and names: what is taken, what guessing meets.
 
 use chat_common::ErrorCode;
-use chat_e2e::{Api, Server};
+use chat_e2e::{Api, Server, raw};
 use serde_json::json;
 
 #[tokio::test]
@@ -18,8 +18,16 @@ async fn passwords_have_8_to_1024_bytes_and_all_of_them_count() {
         let error = answer.refused(ErrorCode::Invalid);
         assert_eq!(error["field"], "password", "{what}");
     }
-    let huge = json!({"name": "ana", "password": "x".repeat(1_000_000)});
-    assert_eq!(api.post("/auth/register", &huge).await.status.as_u16(), 413);
+    // By hand: a client library may fail to write the rest before it reads the answer.
+    let huge = json!({"name": "ana", "password": "x".repeat(1_000_000)}).to_string();
+    let head = format!(
+        "POST /api/v1/auth/register HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        server.address(),
+        huge.len()
+    );
+    let answer = raw::http(&server.address(), (head + &huge).as_bytes()).await;
+    assert_eq!(raw::status(&answer), 413, "{answer}");
     // 800 bytes of emoji, and 100 bytes of which the first 72 are not enough.
     api.register("emil", &"🎉".repeat(200)).await;
     api.login("emil", &"🎉".repeat(200)).await;
