@@ -12,6 +12,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
+use socketioxide::handler::ConnectHandler;
 
 use crate::client::{Client, guest};
 use crate::process::Server;
@@ -148,7 +149,8 @@ impl Rig {
 /// The bare server: joins everyone to one room and broadcasts what is said.
 pub async fn bare_server() -> Result<()> {
     let (layer, io) = SocketIo::builder().max_buffer_size(1024).build_layer();
-    io.ns("/", async |socket: SocketRef| {
+    // In the middleware, since the first event can come before a connect handler has registered anything.
+    let register = async |socket: SocketRef| {
         socket.on("join", async |socket: SocketRef, ack: AckSender| {
             socket.join("lobby");
             let _ = ack.send(&json!({"ok": true}));
@@ -157,7 +159,9 @@ pub async fn bare_server() -> Result<()> {
             let _ = socket.within("lobby").local().emit("message:created", &data).await;
             let _ = ack.send(&json!({"ok": true}));
         });
-    });
+        Ok::<(), std::convert::Infallible>(())
+    };
+    io.ns("/", (async || {}).with(register));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("bare on http://{}", listener.local_addr()?);
     let listener = axum::serve::ListenerExt::tap_io(listener, |io| {

@@ -140,3 +140,22 @@ async fn a_lost_signal_is_made_good_from_the_store() {
     let texts: Vec<Value> = vec![ana.event("message:created").await, ana.event("message:created").await];
     assert_eq!(texts.iter().map(|e| e["text"].as_str().unwrap()).collect::<Vec<_>>(), ["unheard", "heard"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_connections_of_one_user_hear_what_it_says_on_another() {
+    let server = Server::start().await;
+    let session = server.session("ana").await;
+    let mut hearing = Vec::new();
+    for _ in 0..8 {
+        let mut client = Client::connect(server.addr, &session.access_token).await.0;
+        client.ack(r#"["room:join",{"room":"lobby"}]"#).await;
+        hearing.push(client);
+    }
+    let mut saying = Client::connect(server.addr, &session.access_token).await.0;
+    for i in 0..25 {
+        say(&mut saying, "lobby", &format!("{i}")).await;
+        for client in &mut hearing {
+            assert_eq!(client.event("message:created").await["text"], format!("{i}"));
+        }
+    }
+}
