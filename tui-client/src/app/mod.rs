@@ -314,6 +314,13 @@ impl App {
         self.toast = Some(Toast { text: text.into(), error: false, until: self.now.plus(Duration::from_secs(6)) });
     }
 
+    /// Empties the line, without a way back.
+    pub fn drop_line(&mut self) {
+        if let Some(room) = self.room_mut() {
+            room.editor.take();
+        }
+    }
+
     /// Says something that went wrong outside.
     pub fn warn(&mut self, text: impl Into<String>) {
         self.complain(text);

@@ -19,6 +19,9 @@ pub struct Cli {
     /// The guest's name
     #[arg(short = 'n', long = "name", env = "CHAT_NAME", value_name = "NAME")]
     pub name: Option<String>,
+    /// Instead of the full screen: print line by line, for screen readers and simple terminals
+    #[arg(long)]
+    pub plain: bool,
     #[command(subcommand)]
     pub command: Option<Command>,
 }

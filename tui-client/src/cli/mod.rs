@@ -59,9 +59,11 @@ fn parse() -> Result<Cli, clap::Error> {
 
 fn run(cli: Cli) -> Result<ExitCode, CliError> {
     output::log_to_stderr(cli.global.verbose, cli.command.is_none());
-    let Cli { global, name, command } = cli;
+    let Cli { global, name, plain, command } = cli;
     let Some(command) = command else {
-        return screen::run(&Context::new(global, name.as_deref())?);
+        let mut context = Context::new(global, name.as_deref())?;
+        context.screen.plain = context.screen.plain.or(plain.then_some(true)).map(|set| set || plain);
+        return screen::run(&context);
     };
     let name = command.name().cloned().or(name);
     match command {

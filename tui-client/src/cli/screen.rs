@@ -12,9 +12,10 @@ use crate::theme::{NAMES, Theme};
 
 /// Runs it until it is left.
 pub fn run(context: &Context) -> Result<ExitCode, CliError> {
-    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+    let plain = context.screen.plain == Some(true);
+    if !plain && (!std::io::stdin().is_terminal() || !std::io::stdout().is_terminal()) {
         return Err(CliError::usage("the full screen needs a terminal")
-            .hint("without one there are the commands send, tail, history and others: chat-tui --help"));
+            .hint("without one there are --plain and the commands send, tail, history and others: chat-tui --help"));
     }
     check(context)?;
     let client = context.client()?;

@@ -43,6 +43,11 @@ impl Rules {
         })
     }
 
+    /// No sequences, for terminals that would show them.
+    pub fn bell_alone(&mut self) {
+        self.desktop = false;
+    }
+
     fn wants(&self, alert: &Alert) -> bool {
         match self.rooms.get(&alert.target).copied().unwrap_or(self.level) {
             NotifyLevel::All => true,

@@ -21,7 +21,21 @@ const WAITING: usize = 256;
 /// The terminal's events, read by a task of its own: a stream that is polled without being awaited loses its wake-up.
 pub(super) struct Keys {
     events: mpsc::Receiver<Event>,
-    reader: JoinHandle<()>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// Begins to read lines instead, each as a paste. The thread is left alone at the end: nothing can stop a read, and
+/// the process does not wait for it.
+pub(super) fn lines() -> Keys {
+    let (send, events) = mpsc::channel(WAITING);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if send.blocking_send(Event::Paste(line)).is_err() {
+                return;
+            }
+        }
+    });
+    Keys { events, reader: None }
 }
 
 /// Begins to read the terminal.
@@ -35,7 +49,7 @@ pub(super) fn listen() -> Keys {
             }
         }
     });
-    Keys { events, reader }
+    Keys { events, reader: Some(reader) }
 }
 
 impl Keys {
@@ -51,9 +65,11 @@ impl Keys {
 
     /// Leaves the terminal to another reader.
     pub(super) async fn stop(&mut self) {
-        self.reader.abort();
-        // The stream is gone when the task has ended, however it ended.
-        drop((&mut self.reader).await);
+        if let Some(reader) = self.reader.take() {
+            reader.abort();
+            // The stream is gone when the task has ended, however it ended.
+            drop(reader.await);
+        }
     }
 }
 

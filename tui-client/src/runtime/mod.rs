@@ -4,11 +4,13 @@
 mod compose;
 mod convert;
 mod input;
+mod plain;
 mod signals;
 mod store;
 mod terminal;
 
 use std::collections::{HashMap, VecDeque};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use tokio::time::Instant;
 use crate::app::{self, App, Effect, Event, Msg};
 use crate::cache::{Cache, View};
 use crate::config::Screen;
-use crate::keymap::Keymap;
+use crate::keymap::{Key, KeyCode, Keymap};
 use crate::net::{self, NetEvent, NetHandle, NetOptions, Outgoing};
 use crate::notify::{Notifier, Rules};
 use crate::theme::{self, Theme};
@@ -65,7 +67,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     for (action, keys) in &settings.keys {
         keymap.rebind(action, &keys.keys).with_context(|| keys.place.clone())?;
     }
-    let rules = Rules::read(&settings.notify)?;
+    let term = std::env::var("TERM").unwrap_or_default();
+    let plain = settings.plain.unwrap_or(term == "dumb");
+    let mut rules = Rules::read(&settings.notify)?;
+    if plain {
+        rules.bell_alone();
+    }
     let chosen = settings.theme.or_else(|| options.cache.kept("theme").ok().flatten().filter(|_| !no_color()));
     let name = chosen.unwrap_or_else(|| theme::suited(|k| std::env::var(k).ok()).to_owned());
     let theme = load_theme(&name)?;
@@ -80,13 +87,19 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         themes: theme::NAMES,
         now: SystemClock.now(),
     });
-    let term = std::env::var("TERM").unwrap_or_default();
     app.ascii = settings.ascii.unwrap_or(matches!(term.as_str(), "linux" | "vt100" | "dumb"));
-    for msg in store::first(&options.cache, &options.rooms) {
+    // Where one types line by line nothing can stand in the line already.
+    let wanted = |msg: &Msg| !(plain && matches!(msg, Msg::Draft { .. }));
+    for msg in store::first(&options.cache, &options.rooms).into_iter().filter(wanted) {
         app::update(&mut app, msg, SystemClock.now());
     }
     let signals = Signals::watch().context("signals cannot be watched")?;
-    let screen = Terminal::take(settings.mouse.unwrap_or(true)).context("the terminal cannot be used")?;
+    let face = if plain {
+        Face::Plain(plain::Printer::default())
+    } else {
+        Face::Full(Box::new(Terminal::take(settings.mouse.unwrap_or(true)).context("the terminal cannot be used")?))
+    };
+    let keys = if plain { input::lines() } else { input::listen() };
     let (net, events) = net::spawn(options.net, Arc::clone(&options.cache));
     let (writes, writer) = store::worker(Arc::clone(&options.cache));
     let (loaded_send, loaded) = mpsc::channel(16);
@@ -96,9 +109,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         app,
         theme,
         drawn: ui::Cache::default(),
-        screen,
+        face,
         signals,
-        keys: input::listen(),
+        keys,
         net,
         events,
         loaded,
@@ -106,16 +119,23 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         notifier: Notifier::new(rules, &term),
         epochs: HashMap::new(),
         unsent: VecDeque::new(),
+        later: VecDeque::new(),
         dirty: true,
         end: None,
     };
     runtime.act(effects).await;
     let outcome = runtime.work().await;
-    let Runtime { screen, net, writes, .. } = runtime;
-    drop(screen);
+    let Runtime { face, net, writes, unsent, .. } = runtime;
+    drop(face);
     drop(writes);
     loader.abort();
     net.shutdown(GOODBYE).await;
+    // What the line's full queue did not take is sent by the next start.
+    for message in unsent {
+        if let Err(error) = options.cache.push(&message, SystemClock.now(), false) {
+            tracing::warn!(%error, "a message could not be kept");
+        }
+    }
     writer.await.context("the cache could not be written")?;
     outcome.map(ExitCode::from)
 }
@@ -132,11 +152,19 @@ fn load_theme(name: &str) -> anyhow::Result<Theme> {
     Ok(Theme::named(name)?)
 }
 
+/// Where it is shown.
+enum Face {
+    /// Drawn.
+    Full(Box<Terminal>),
+    /// Told line by line.
+    Plain(plain::Printer),
+}
+
 struct Runtime {
     app: App,
     theme: Theme,
     drawn: ui::Cache,
-    screen: Terminal,
+    face: Face,
     signals: Signals,
     keys: input::Keys,
     net: NetHandle,
@@ -147,6 +175,8 @@ struct Runtime {
     /// The lineage of each room's numbers and its oldest entry, for what is kept on disk.
     epochs: HashMap<RoomName, (Epoch, Seq)>,
     unsent: VecDeque<Outgoing>,
+    /// Messages of our own making, for the next turn of the loop.
+    later: VecDeque<Msg>,
     dirty: bool,
     end: Option<u8>,
 }
@@ -159,6 +189,9 @@ impl Runtime {
             if let Some(code) = self.end {
                 return Ok(code);
             }
+            while let Some(msg) = self.later.pop_front() {
+                self.tell(msg).await;
+            }
             let frame_due = last_frame.map(|t| t + FRAME);
             if self.dirty && frame_due.is_none_or(|t| t <= Instant::now()) {
                 self.frame().await?;
@@ -169,6 +202,7 @@ impl Runtime {
             tokio::select! {
                 key = self.keys.next() => match key {
                     Some(event) => self.input(event).await,
+                    None if matches!(self.face, Face::Plain(_)) => self.finish(0).await,
                     // The terminal is gone: as if the line had been hung up.
                     None => self.finish(129).await,
                 },
@@ -216,11 +250,25 @@ impl Runtime {
     }
 
     async fn frame(&mut self) -> anyhow::Result<()> {
-        let mut seen = app::Drawn::default();
+        let mut seen = app::Drawn { at_end: true, ..app::Drawn::default() };
         let (app, theme, cache) = (&self.app, &self.theme, &mut self.drawn);
-        self.screen
-            .draw(|frame| seen = ui::draw(app, theme, cache, frame))
-            .context("the terminal cannot be drawn on")?;
+        match &mut self.face {
+            Face::Full(screen) => screen
+                .draw(|frame| seen = ui::draw(app, theme, cache, frame))
+                .context("the terminal cannot be drawn on")?,
+            Face::Plain(printer) => {
+                let news = printer.news(app);
+                if !news.is_empty() {
+                    // What is printed is read: another picture than before.
+                    seen.height = app.drawn.height.wrapping_add(1);
+                    let mut out = std::io::stdout().lock();
+                    news.iter().try_for_each(|line| writeln!(out, "{line}")).context("cannot write")?;
+                }
+                if plain::Printer::is_told(app) {
+                    self.later.push_back(Msg::Key(Key::plain(KeyCode::Esc)));
+                }
+            }
+        }
         self.dirty = false;
         if seen != self.app.drawn {
             let before = (self.app.room().map(|r| (r.below, r.unread)), self.app.drawn.at_end);
@@ -232,6 +280,10 @@ impl Runtime {
     }
 
     async fn input(&mut self, event: crossterm::event::Event) {
+        if let (Face::Plain(_), crossterm::event::Event::Paste(line)) = (&self.face, &event) {
+            let line = line.clone();
+            return self.line(line).await;
+        }
         match input::read(event, &self.drawn) {
             Input::Msg(msg) => self.tell(msg).await,
             Input::Resized => {
@@ -243,8 +295,25 @@ impl Runtime {
         }
     }
 
+    /// A line typed where lines are all there is.
+    async fn line(&mut self, line: String) {
+        if let Some(app::Overlay::Confirm { .. }) = self.app.overlay {
+            let key = if plain::is_yes(&line) { KeyCode::Char('y') } else { KeyCode::Esc };
+            return self.tell(Msg::Key(Key::plain(key))).await;
+        }
+        if self.app.overlay.is_some() {
+            self.tell(Msg::Key(Key::plain(KeyCode::Esc))).await;
+        }
+        self.tell(Msg::Paste(line)).await;
+        self.tell(Msg::Key(Key::plain(KeyCode::Enter))).await;
+        // What was refused has been said why; the next line begins anew.
+        self.app.drop_line();
+    }
+
     fn redraw(&mut self) {
-        if let Err(error) = self.screen.redraw() {
+        if let Face::Full(screen) = &mut self.face
+            && let Err(error) = screen.redraw()
+        {
             tracing::warn!(%error, "the screen could not be cleared");
         }
     }
@@ -301,8 +370,7 @@ impl Runtime {
                 if let Err(full) = self.net.request(tag, convert::request(*ask)) {
                     let error = chat_common::ErrorBody::new(chat_common::ErrorCode::Unavailable, full.to_string());
                     let answer = Msg::Net(Event::Answer { tag, result: Err(error) });
-                    let effects = app::update(&mut self.app, answer, SystemClock.now());
-                    debug_assert!(effects.iter().all(|e| !matches!(e, Effect::Ask { .. })), "a failure asks again");
+                    self.later.push_back(answer);
                 }
             }
             Effect::Open(room) => self.full(self.net.open(room).is_err()),
@@ -311,6 +379,7 @@ impl Runtime {
                 self.write(Write::Forget(room)).await;
             }
             Effect::ReconnectNow => self.net.reconnect_now(),
+            Effect::SaveDraft { .. } if matches!(self.face, Face::Plain(_)) => {}
             Effect::SaveDraft { room, text } => self.write(Write::Draft(room, text)).await,
             Effect::SaveView(room) => {
                 if let Some(view) = self.view(&room) {
@@ -349,7 +418,14 @@ impl Runtime {
     }
 
     fn terminal(&mut self, sequence: &str) {
-        if let Err(error) = self.screen.send(sequence) {
+        let sent = match &mut self.face {
+            Face::Full(screen) => screen.send(sequence),
+            Face::Plain(_) => {
+                let mut out = std::io::stdout().lock();
+                out.write_all(sequence.as_bytes()).and_then(|()| out.flush())
+            }
+        };
+        if let Err(error) = sent {
             tracing::warn!(%error, "the terminal took no sequence");
         }
     }
@@ -378,10 +454,14 @@ impl Runtime {
     }
 
     async fn suspend(&mut self) -> anyhow::Result<()> {
-        self.screen.leave();
+        if let Face::Full(screen) = &mut self.face {
+            screen.leave();
+        }
         signals::stop().context("the process cannot be stopped")?;
         // Here the shell has woken it again.
-        self.screen.take_again().context("the terminal cannot be used")?;
+        if let Face::Full(screen) = &mut self.face {
+            screen.take_again().context("the terminal cannot be used")?;
+        }
         self.app.focused = true;
         self.dirty = true;
         Ok(())
@@ -389,35 +469,28 @@ impl Runtime {
 
     /// Runs the user's editor; the network is heard meanwhile.
     async fn edit(&mut self, text: &str) {
+        let Face::Full(screen) = &mut self.face else { return };
         // Two readers of one terminal would steal each other's keys.
         self.keys.stop().await;
-        let outcome = self.run_editor(text).await;
+        screen.leave();
+        let outcome = run_editor(text).await;
         self.keys = input::listen();
-        if let Err(error) = self.screen.take_again() {
+        if let Err(error) = screen.take_again() {
             tracing::warn!(%error, "the terminal could not be taken again");
         }
+        self.dirty = true;
         match outcome {
-            Ok(text) => {
-                let effects = app::update(&mut self.app, Msg::Edited(text), SystemClock.now());
-                self.dirty = true;
-                // Saving the draft is all that can follow.
-                for effect in effects {
-                    if let Effect::SaveDraft { room, text } = effect {
-                        self.write(Write::Draft(room, text)).await;
-                    }
-                }
-            }
+            Ok(text) => self.later.push_back(Msg::Edited(text)),
             Err(error) => self.app.warn(format!("the editor did not work: {error}; set VISUAL or EDITOR")),
         }
     }
+}
 
-    async fn run_editor(&mut self, text: &str) -> anyhow::Result<String> {
-        let draft = compose::Draft::new(text)?;
-        self.screen.leave();
-        let status = draft.editor().status().await?;
-        anyhow::ensure!(status.success(), "it ended with {status}");
-        Ok(draft.text()?)
-    }
+async fn run_editor(text: &str) -> anyhow::Result<String> {
+    let draft = compose::Draft::new(text)?;
+    let status = draft.editor().status().await?;
+    anyhow::ensure!(status.success(), "it ended with {status}");
+    Ok(draft.text()?)
 }
 
 /// The minute of the local day.

@@ -22,6 +22,8 @@ use ratatui::text::Line;
 use crate::app::{App, Drawn, Line as Link};
 use crate::theme::Theme;
 
+pub use self::message::clock;
+
 /// What is kept between frames; never part of the meaning.
 #[derive(Debug, Default)]
 pub struct Cache {

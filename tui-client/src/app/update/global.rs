@@ -286,7 +286,7 @@ fn who(app: &App) -> Vec<PickItem> {
             if m.role > chat_common::model::Role::Member {
                 detail = format!("{detail} · {}", format!("{:?}", m.role).to_lowercase());
             }
-            if m.user.display_name != m.user.name.as_str() && !m.user.display_name.is_empty() {
+            if m.user.display_name != m.user.name.as_str().trim_start_matches('~') && !m.user.display_name.is_empty() {
                 detail = format!("{detail} · {}", m.user.display_name);
             }
             if let Some(text) = presence.and_then(|p| p.text.as_ref()).filter(|t| !t.is_empty()) {
