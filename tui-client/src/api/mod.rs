@@ -284,4 +284,4 @@ pub(crate) fn query<Q>(query: &Q) -> Content<'_, Q, ()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

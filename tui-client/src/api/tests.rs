@@ -13,7 +13,7 @@ use super::*;
 use crate::credentials::{Credentials, Tokens as _};
 
 /// Answers each request (its first line and body) with a status and a body; `None`: hangs.
-async fn serve(answer: impl Fn(&str, &Value) -> Option<(u16, String)> + Send + Sync + 'static) -> ServerUrl {
+pub(crate) async fn serve(answer: impl Fn(&str, &Value) -> Option<(u16, String)> + Send + Sync + 'static) -> ServerUrl {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = Arc::new(answer);

@@ -32,6 +32,12 @@ use error::{CliError, Exit};
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !std::thread::current().name().is_some_and(|n| n.starts_with(crate::net::LINK_THREAD)) {
+            before(info);
+        }
+    }));
     let cli = match parse() {
         Ok(cli) => cli,
         Err(e) => {

@@ -1,6 +1,6 @@
 //! The line to the server: one connection that is kept alive, whole logs, and an outbox that loses nothing.
 //!
-//! [`spawn`] gives a handle and a stream of events. What decides is [`state`], a machine without clock, network or
+//! [`spawn`] gives a handle and a stream of events. What decides is `state`, a machine without clock, network or
 //! disk; `supervisor` carries its wishes out. What the events mean on a screen is left to `app`.
 
 pub mod any;
@@ -222,6 +222,9 @@ pub struct Position {
 #[error("too much is waiting for the line; try again in a moment")]
 pub struct Full;
 
+/// How the names of the threads begin that a connection lives on. A panic there is the library's and harms nothing: the
+/// line notices and makes another connection.
+pub const LINK_THREAD: &str = "link-";
 /// Events waiting for the receiver.
 pub const EVENTS: usize = 1_024;
 /// Commands waiting for the line.

@@ -30,7 +30,10 @@ impl Terminal {
     pub(super) fn take(mouse: bool) -> io::Result<Self> {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            give_back();
+            // There the screen lives on.
+            if !std::thread::current().name().is_some_and(|n| n.starts_with(crate::net::LINK_THREAD)) {
+                give_back();
+            }
             before(info);
         }));
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout()));
