@@ -111,6 +111,10 @@ pub enum EntryBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         muted_until: Option<Timestamp>,
     },
+    /// An event of a later version. What it says is not known here, but it has its place in the log: a reader counts
+    /// it, or it would look for a hole that is none.
+    #[serde(rename = "entry:unknown", other)]
+    Unknown,
 }
 
 impl EntryBody {
@@ -124,6 +128,7 @@ impl EntryBody {
             Self::RoomUpdated { .. } => "room:updated",
             Self::MemberRemoved { .. } => "member:removed",
             Self::MemberUpdated { .. } => "member:updated",
+            Self::Unknown => "entry:unknown",
         }
     }
 }
@@ -360,7 +365,11 @@ impl ServerEvent {
             "reply" => Self::read(name, data, Self::Reply),
             "message:created" | "message:edited" | "message:deleted" | "reaction:changed" | "room:updated"
             | "member:removed" | "member:updated" => Self::read(name, tagged(name, data), |e| Self::Entry(Box::new(e))),
-            _ => Self::read(name, tagged(name, data), Self::Hint),
+            _ => match Self::read(name, tagged(name, data), Self::Hint) {
+                // What has a place in a log is an entry, whatever it says.
+                Self::Unknown { name, data } => Self::read(&name, data, |e| Self::Entry(Box::new(e))),
+                known => known,
+            },
         }
     }
 

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{lobby, told};
+use super::{ana, lobby, sync, told};
 use crate::event::server::{EntryBody, Hint, Removal};
 use crate::event::{Entry, ServerEvent};
-use crate::model::{Role, RoomKind, Status, User, UserKind};
+use crate::model::{Role, RoomKind, Status, Sync, User, UserKind};
 use crate::text::{self, clean, clean_label, is_forbidden, is_unsafe, visible, visible_line};
 use crate::{ClientId, Emoji, RoomName, RoomRef, Seq, Timestamp, UserId, UserName};
 
@@ -215,6 +215,19 @@ fn a_payload_that_does_not_fit_its_name_is_kept_as_it_came() {
     {
         assert!(matches!(ServerEvent::decode(name, data), ServerEvent::Unknown { .. }), "{name}");
     }
+}
+
+#[test]
+fn an_entry_of_a_later_version_keeps_its_place_in_the_log() {
+    let later = json!({
+        "room": "lobby", "seq": 7, "at": "2026-11-22T16:12:00.000Z", "from": ana(), "question": "when?", "event": "x",
+    });
+    let ServerEvent::Entry(entry) = ServerEvent::decode("poll:created", later.clone()) else { panic!("not an entry") };
+    assert_eq!((entry.seq, &entry.body), (Seq(7), &EntryBody::Unknown));
+    let mut list = serde_json::to_value(sync()).unwrap();
+    list["entries"].as_array_mut().unwrap().push(later);
+    let sync: Sync = serde_json::from_value(list).unwrap();
+    assert_eq!(sync.entries.unwrap().last().unwrap().body, EntryBody::Unknown);
 }
 
 #[test]

@@ -268,11 +268,13 @@ impl Timeline {
                 false
             }
             other => {
-                if let Some(text) = note(&entry.from, other) {
+                let note = note(&entry.from, other);
+                let added = note.is_some();
+                if let Some(text) = note {
                     let body = ItemBody::Note { at: entry.at, text };
                     self.items.entry(entry.seq).or_insert(Item { version: 0, body });
                 }
-                true
+                added
             }
         };
         while self.items.len() > MAX_ITEMS {

@@ -188,6 +188,10 @@ impl Line {
                     _ => format!("changed {}", user.name),
                 };
             }
+            EntryBody::Unknown => {
+                line.kind = Type::Room;
+                "did something that this version does not know".clone_into(&mut line.note);
+            }
         }
         line
     }
