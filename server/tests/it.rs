@@ -8,6 +8,7 @@ mod it {
     mod config;
     mod document;
     mod events;
+    mod hooks;
     mod messages;
     mod process;
     mod rooms;

@@ -77,6 +77,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         policy,
         allow_origin: config.allow_origin.iter().map(|o| o.as_str().to_owned()).collect(),
         tap,
+        connections: {
+            let gateway = gateway.clone();
+            Arc::new(move || gateway.connections())
+        },
         drain: life.drain.clone(),
     });
     let service = tower::Layer::layer(&layer, rest::router(rest));

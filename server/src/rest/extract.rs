@@ -26,6 +26,9 @@ pub struct Bearer(pub String);
 /// Where a request comes from.
 pub struct From(pub Origin);
 
+/// Whether the asker sits on this machine: a loopback address, and nothing says that a proxy stands between.
+pub struct Nearby(pub bool);
+
 /// The path's parameters.
 pub struct At(Vec<(String, String)>);
 
@@ -110,6 +113,14 @@ impl FromRequestParts<Rest> for From {
 
 fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|k| k == "forwarded" || k.as_str().starts_with("x-forwarded-"))
+}
+
+impl FromRequestParts<Rest> for Nearby {
+    type Rejection = Failure;
+    async fn from_request_parts(parts: &mut Parts, _: &Rest) -> Result<Self> {
+        let conn = parts.extensions.get::<ConnHandle>();
+        Ok(Self(conn.is_some_and(|c| c.peer.ip().is_loopback()) && !is_forwarded(&parts.headers)))
+    }
 }
 
 impl FromRequestParts<Rest> for At {

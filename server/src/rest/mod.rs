@@ -14,6 +14,7 @@ mod hooks;
 mod me;
 mod members;
 mod messages;
+mod metrics;
 mod openapi;
 mod presence;
 mod rooms;
@@ -51,6 +52,8 @@ pub struct Parts {
     pub allow_origin: Vec<String>,
     /// Stirs those who wait for entries.
     pub tap: Tap,
+    /// How many Socket.IO connections there are.
+    pub connections: Arc<dyn Fn() -> usize + Send + Sync>,
     /// The node is going away.
     pub drain: CancellationToken,
 }

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::error::Failure;
 use super::{
-    Rest, admin, auth, cors, deadline, docs, events, health, hooks, me, members, messages, openapi, presence, rooms,
-    search, sessions, tokens,
+    Rest, admin, auth, cors, deadline, docs, events, health, hooks, me, members, messages, metrics, openapi, presence,
+    rooms, search, sessions, tokens,
 };
 
 /// Where the interface lives.
@@ -63,6 +63,7 @@ pub(super) fn parts() -> (Router<Rest>, OpenApi) {
         .routes(routes!(hooks::post))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
         .split_for_parts();
     (router, openapi::complete(api))
 }

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod admin;
 pub mod authority;
 mod caller;
+pub mod counters;
 pub mod custom;
 pub mod error;
 pub mod history;
@@ -62,6 +63,8 @@ pub struct Services {
     pub limiter: limiter::Limiter,
     /// Who is there.
     pub presence: presence::Presence,
+    /// What `/metrics` shows.
+    pub counters: Arc<counters::Counters>,
     /// Writes that go on although nobody waits for them any more; [`Services::drain`] does.
     tasks: TaskTracker,
     /// Ends the upkeep.
@@ -103,6 +106,7 @@ impl Services {
             auth: parts.auth,
             limiter: limiter::Limiter::default(),
             presence: presence::Presence::default(),
+            counters: Arc::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

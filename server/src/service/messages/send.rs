@@ -1,6 +1,7 @@
 //! `message:send`: clean, limit, store, publish.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use chat_common::event::message::{Send, SendReply};
 use chat_common::model::RoomKind;
@@ -29,8 +30,14 @@ pub async fn send(s: &Services, caller: &Caller, req: Send) -> Result<SendReply>
     let action = Action::Message(caller.user.id);
     if let Err(limited) = s.limiter.take(action, &s.limits, s.now()) {
         return match s.store.find_sent(&room, caller.user.id, &req.client_id, &text).await? {
-            Some((seq, at)) => Ok(SendReply { seq, at, duplicate: true }),
-            None => Err(limited),
+            Some((seq, at)) => {
+                s.counters.duplicates.fetch_add(1, Relaxed);
+                Ok(SendReply { seq, at, duplicate: true })
+            }
+            None => {
+                s.counters.rate_limited.fetch_add(1, Relaxed);
+                Err(limited)
+            }
         };
     }
     let message = Append {
@@ -47,6 +54,9 @@ pub async fn send(s: &Services, caller: &Caller, req: Send) -> Result<SendReply>
     let sent = s.finish(async move { store_and_tell(&s2, &caller2, message, peer).await }).await?;
     if sent.entry.is_none() {
         s.limiter.give_back(action, &s.limits);
+        s.counters.duplicates.fetch_add(1, Relaxed);
+    } else {
+        s.counters.messages.fetch_add(1, Relaxed);
     }
     Ok(SendReply { seq: sent.seq, at: sent.at, duplicate: sent.entry.is_none() })
 }

@@ -1,0 +1,69 @@
+//! Figures for Prometheus, for this machine only: what a proxy forwards, or another address asks, is not answered.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
+
+use super::Rest;
+use super::error::{Failure, Result};
+use super::extract::Nearby;
+
+/// The text format of Prometheus; each figure says what it counts.
+#[utoipa::path(get, path = "/metrics", tag = "health", security(()),
+    responses((status = 200, description = "Prometheus text format", body = String),
+        (status = 404, description = "Asked from another machine")))]
+pub async fn metrics(State(rest): State<Rest>, Nearby(nearby): Nearby) -> Result<impl IntoResponse> {
+    if !nearby {
+        return Err(Failure::new(
+            chat_common::ErrorCode::NotFound,
+            "/metrics answers this machine only; ask it on loopback, without a proxy",
+        ));
+    }
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text(&rest).await))
+}
+
+async fn text(rest: &Rest) -> String {
+    let counters = &rest.services.counters;
+    let up = |ok: bool| u64::from(ok);
+    let mut out = String::new();
+    let mut figure = |name: &str, kind: &str, help: &str, value: u64| {
+        // A `String` takes everything that is written to it.
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+    };
+    figure("chat_connections", "gauge", "Socket.IO connections to /chat.", (rest.connections)() as u64);
+    figure(
+        "chat_messages_total",
+        "counter",
+        "Messages stored since the start.",
+        counters.messages.load(Ordering::Relaxed),
+    );
+    figure(
+        "chat_duplicates_total",
+        "counter",
+        "Repeated sends answered from the log since the start.",
+        counters.duplicates.load(Ordering::Relaxed),
+    );
+    figure(
+        "chat_rate_limited_total",
+        "counter",
+        "Sends refused for their rate since the start.",
+        counters.rate_limited.load(Ordering::Relaxed),
+    );
+    figure("chat_store_up", "gauge", "1 while the store can write.", up(rest.services.store.health().await.is_ok()));
+    figure("chat_bus_up", "gauge", "1 while the wire between nodes works.", up(rest.services.bus.health().is_ok()));
+    figure("chat_draining", "gauge", "1 while the node is going away.", up(rest.drain.is_cancelled()));
+    if let Some(bytes) = resident() {
+        figure("process_resident_memory_bytes", "gauge", "Resident memory.", bytes);
+    }
+    out
+}
+
+/// `VmRSS` of `/proc/self/status`; `None` where there is no such file.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
