@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chat_common::{ErrorBody, ErrorCode};
+use chat_common::{ErrorBody, ErrorCode, RoomRef};
 use serde_json::json;
 
 use super::output;
@@ -92,6 +92,17 @@ impl CliError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// With a hint where a user was not found who may be a guest.
+    #[must_use]
+    pub fn about(mut self, rooms: &[RoomRef]) -> Self {
+        if let (Exit::NotFound, None, Some(RoomRef::Direct(user))) = (self.exit, &self.hint, rooms.last())
+            && !user.is_guest()
+        {
+            self.hint = Some(format!("a guest is written with ~, as '@~{user}'"));
+        }
         self
     }
 
@@ -220,6 +231,16 @@ mod tests {
         ] {
             assert_eq!(CliError::from(ErrorBody::new(code, "x")).exit as u8, exit);
         }
+    }
+
+    #[test]
+    fn a_guest_that_was_written_without_its_mark_is_guessed() {
+        let told = |room: &str| {
+            let error = CliError::new(Exit::NotFound, "not_found", "no such user");
+            error.about(&[RoomRef::parse(room).unwrap()]).hint
+        };
+        assert_eq!(told("@ana").as_deref(), Some("a guest is written with ~, as '@~ana'"));
+        assert_eq!((told("@~ana"), told("ops")), (None, None));
     }
 
     #[test]

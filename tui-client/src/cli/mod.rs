@@ -22,6 +22,7 @@ mod whoami;
 
 use std::process::ExitCode;
 
+use chat_common::RoomRef;
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -48,9 +49,10 @@ pub fn main() -> ExitCode {
         }
     };
     let json = cli.global.json || matches!(cli.command, Some(Command::Listen(_)));
+    let to: Vec<RoomRef> = cli.global.room.clone();
     match run(cli) {
         Ok(code) => code,
-        Err(e) => e.report(json),
+        Err(e) => e.about(&to).report(json),
     }
 }
 
