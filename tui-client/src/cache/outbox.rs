@@ -112,6 +112,16 @@ impl Cache {
         let mut inner = self.lock();
         let (owner, process) = (inner.owner.clone(), inner.process.clone());
         let (at, until) = (now.as_millis(), now.plus(LEASE).as_millis());
+        // Mostly there is nothing: then nobody else need wait for a lock either.
+        let any: bool = inner.db.query_row(
+            "SELECT EXISTS (SELECT 1 FROM outbox WHERE claimed_by = ?2
+                 OR (owner = ?1 AND (claimed_by IS NULL OR claimed_until < ?3)))",
+            params![owner, process, at],
+            |r| r.get(0),
+        )?;
+        if !any {
+            return Ok(vec![]);
+        }
         let tx = inner.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute("UPDATE outbox SET claimed_until = ?2 WHERE claimed_by = ?1", params![process, until])?;
         let rows = {
