@@ -180,11 +180,14 @@ impl Outbox {
         }
     }
 
-    /// A packet of `size` bytes was emitted.
-    pub(super) fn sent(&self, size: usize) {
+    /// So many packets with so many bytes were emitted.
+    pub(super) fn sent(&self, packets: usize, bytes: usize) {
+        if packets == 0 {
+            return;
+        }
         let mut state = self.state();
-        state.bytes = state.bytes.saturating_sub(size);
-        state.packets = state.packets.saturating_sub(1);
+        state.bytes = state.bytes.saturating_sub(bytes);
+        state.packets = state.packets.saturating_sub(packets);
         drop(state);
         self.drained.notify_one();
     }
@@ -265,7 +268,7 @@ mod tests {
         assert_eq!(outbox.push(event("a", 1)), Pushed::Full);
         let Next::Packets(taken) = outbox.next().await else { panic!() };
         assert_eq!(outbox.push(event("a", 1)), Pushed::Full, "taken is not emitted");
-        outbox.sent(taken[0].size());
+        outbox.sent(1, taken[0].size());
         assert_eq!(outbox.push(event("a", 80_000)), Pushed::Full, "too many bytes");
         assert_eq!(outbox.push(event("a", 1)), Pushed::Ok);
     }

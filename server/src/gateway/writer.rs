@@ -71,33 +71,38 @@ pub(super) async fn run(gateway: Arc<Gateway>, conn: Arc<Conn>, socket: Arc<Sock
 async fn emit_all(conn: &Conn, socket: &Arc<Socket>, packets: Vec<Out>, credit: &mut Credit) -> Result<(), Stop> {
     let start = Instant::now();
     let mut pause = LOOK.0;
+    // Looked at once for a batch and again after each wait; told to the outbox at once, too: a lock each would cost
+    // more than the packet.
+    let mut writable = may_write(conn, socket, credit);
+    let (mut count, mut bytes) = (0, 0);
     for out in packets {
         loop {
-            if may_write(conn, socket, credit) {
+            if writable {
                 match emit(socket, &out) {
-                    Ok(()) => {
-                        credit.packets += 1;
-                        credit.bytes += out.size();
-                        conn.outbox.sent(out.size());
-                        break;
-                    }
+                    Ok(()) => break,
                     Err(SendError::Socket(SocketError::Closed)) => return Err(Stop::Closed),
                     Err(SendError::Socket(SocketError::InternalChannelFull)) => {}
                     Err(SendError::Serialize(error)) => {
                         tracing::error!(%error, conn = conn.id.0, "a packet could not be encoded and is not told");
-                        conn.outbox.sent(out.size());
                         break;
                     }
                 }
             }
+            conn.outbox.sent(std::mem::take(&mut count), std::mem::take(&mut bytes));
             let patience = if conn.outbox.is_ending() { LAST_WORDS } else { STALL };
             if start.elapsed() >= patience {
                 return Err(Stop::Stalled);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LOOK.1);
+            writable = may_write(conn, socket, credit);
         }
+        count += 1;
+        bytes += out.size();
+        credit.packets += 1;
+        credit.bytes += out.size();
     }
+    conn.outbox.sent(count, bytes);
     Ok(())
 }
 
