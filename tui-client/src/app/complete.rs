@@ -103,7 +103,9 @@ pub fn propose(app: &App) -> Option<Popup> {
     let typed = chat_common::text::fold(typed);
     let mut found: Vec<(i32, String, String)> = Vec::new();
     let mut offer = |name: &str, insert: String, about: String| {
-        if let Some(score) = fuzzy(&typed, &chat_common::text::fold(name)).filter(|s| *s > 0 || typed.is_empty()) {
+        // With nothing typed the order of the candidates holds.
+        let score = if typed.is_empty() { Some(0) } else { fuzzy(&typed, &chat_common::text::fold(name)) };
+        if let Some(score) = score.filter(|s| *s > 0 || typed.is_empty()) {
             found.push((score, insert, about));
         }
     };

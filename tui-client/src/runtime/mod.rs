@@ -74,7 +74,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     if plain {
         rules.bell_alone();
     }
-    let chosen = settings.theme.or_else(|| options.cache.kept("theme").ok().flatten().filter(|_| !no_color()));
+    // One that an earlier version knew must not keep this one from starting.
+    let kept =
+        || options.cache.kept("theme").ok().flatten().filter(|t| !no_color() && theme::NAMES.contains(&t.as_str()));
+    let chosen = settings.theme.or_else(kept);
     let name = chosen.unwrap_or_else(|| theme::suited(|k| std::env::var(k).ok()).to_owned());
     let theme = load_theme(&name)?;
     let mut seed = [0u8; 16];

@@ -16,10 +16,28 @@ use crate::app::{Alert, App, Confirmed, Effect, Mode, Overlay};
 const TYPING_FOR: Duration = Duration::from_secs(6);
 /// Unread messages are counted up to here, as the server does.
 const MOST_UNREAD: u32 = 1_000;
+/// Rooms held at once; a server that tells of more (the protocol allows 200) is not believed.
+const MOST_ROOMS: usize = 1_000;
+/// Members held of a room; `/who` asks for the rest.
+const MOST_MEMBERS: usize = 5_000;
 /// Typists kept for a room.
 const MOST_TYPING: usize = 8;
 
 pub(super) fn event(app: &mut App, event: Event, fx: &mut Vec<Effect>) {
+    let told = match &event {
+        Event::Joined { room, .. } => Some(&room.room),
+        Event::Reset { room, .. } => Some(room),
+        Event::Entry(e) => Some(&e.room),
+        Event::Hint(h) => match h.as_ref() {
+            Hint::RoomAdded { room } => Some(&room.room),
+            _ => None,
+        },
+        _ => None,
+    };
+    let unknown = told.is_some_and(|name| app.rooms.iter().all(|r| r.name() != Some(name)));
+    if unknown && app.rooms.len() >= MOST_ROOMS {
+        return;
+    }
     match event {
         Event::Line(line) => {
             app.line = line;
@@ -61,7 +79,7 @@ fn connected(app: &mut App, ready: Ready, fx: &mut Vec<Effect>) {
     app.limits = ready.limits;
     app.server = Some(ready.server);
     app.blocked = ready.blocked.into_iter().collect();
-    for summary in ready.rooms {
+    for summary in ready.rooms.into_iter().take(MOST_ROOMS) {
         let name = summary.room.clone();
         let i = adopt(app, summary);
         if !app.rooms[i].live {
@@ -329,6 +347,7 @@ fn hint(app: &mut App, hint: Hint, fx: &mut Vec<Effect>) {
         Hint::MemberJoined { room, user } => {
             let now = app.now;
             if let Some(room) = app.by_name_mut(&room)
+                && room.members.len() < MOST_MEMBERS
                 && room.members.iter().all(|m| m.user.id != user.id)
             {
                 let role = chat_common::model::Role::Member;

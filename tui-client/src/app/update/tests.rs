@@ -417,6 +417,17 @@ fn a_room_that_is_not_there_is_offered_and_one_stays_where_one_was() {
 }
 
 #[test]
+fn an_endless_list_of_rooms_is_cut() {
+    let mut at = At::ops();
+    for n in 0..1_500 {
+        let hint = Hint::RoomAdded { room: Box::new(summary(&format!("r{n}"), 0)) };
+        at.net(Event::Hint(Box::new(hint)));
+        at.said(&format!("s{n}"), u64::MAX, &ana());
+    }
+    assert!(at.app.rooms.len() <= 1_000);
+}
+
+#[test]
 fn being_removed_takes_the_room_but_not_what_was_typed() {
     let mut at = At::ops();
     at.net(Event::Joined { room: Box::new(summary("dev", 0)), members: Vec::new(), present: Vec::new() });
