@@ -269,10 +269,10 @@ impl Room {
         self.below = 0;
     }
 
-    /// The text worth keeping: the draft, also while a message is being edited.
+    /// The text worth keeping: the draft, also while a message is being edited; without one, the edited text.
     pub fn draft(&self) -> &str {
         match &self.purpose {
-            Purpose::Edit(_, waiting) => waiting.text(),
+            Purpose::Edit(_, waiting) if !waiting.is_blank() => waiting.text(),
             _ => self.editor.text(),
         }
     }
