@@ -59,6 +59,13 @@ pub fn environment(home: &Path) -> Vec<(String, String)> {
     all
 }
 
+/// Resident memory of a process in KiB.
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("Linux says so");
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number of kB")
+}
+
 /// Runs a command to its end with `input` on its standard input, off the async threads.
 pub async fn finish(mut command: Command, input: &[u8]) -> Output {
     let input = input.to_vec();

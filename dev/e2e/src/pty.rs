@@ -137,6 +137,11 @@ impl Terminal {
         crate::server::signal(self.child.process_id().expect("it runs"), name);
     }
 
+    /// Resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        program::resident_kib(self.child.process_id().expect("it runs"))
+    }
+
     /// Waits for its end: the exit code.
     pub async fn ended(&mut self) -> u32 {
         wait::until("the program in the terminal ends", || self.child.try_wait().expect("our own child"))

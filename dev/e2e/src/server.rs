@@ -168,9 +168,7 @@ impl Server {
 
     /// Resident memory in KiB.
     pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("Linux says so");
-        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number of kB")
+        program::resident_kib(self.pid())
     }
 
     /// REST without a token.

@@ -163,6 +163,19 @@ async fn endless_marks_words_and_sequences_are_bounded() {
 }
 
 #[tokio::test]
+async fn a_frame_of_ten_megabytes_does_not_hang_the_client() {
+    let tells = vec![("server:notice".to_owned(), json!({"code": "x", "message": "y".repeat(10 << 20)}))];
+    let hostile = Hostile::start(Poison { tells, ..Poison::default() }).await;
+    let mut terminal = Terminal::chat_tui(&["--server", hostile.url(), "--name", "ana", "--room", "lobby"]);
+    terminal.wait_until("a screen", |s| s.alternate && s.text.contains('›')).await;
+    terminal.keys("still typing");
+    terminal.wait_for("still typing").await;
+    assert!(terminal.resident_kib() < 200 * 1024, "{} KiB", terminal.resident_kib());
+    terminal.keys("\u{11}");
+    assert_eq!(terminal.ended().await, 0);
+}
+
+#[tokio::test]
 async fn numbers_that_cannot_be_do_not_hang_the_client() {
     let from = json!({"id": "0000000000002", "name": "~eve", "display_name": "eve", "kind": "guest"});
     let created = |seq: serde_json::Value, text: &str| {
