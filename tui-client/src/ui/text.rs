@@ -1,5 +1,5 @@
 //! Texts on cells: made harmless, measured, cut and wrapped by graphemes. Everything from outside that is drawn goes
-//! through [`line`] or [`block`].
+//! through [`line()`] or [`block`].
 
 use std::borrow::Cow;
 

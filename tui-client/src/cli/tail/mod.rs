@@ -1,7 +1,7 @@
 //! `tail`: the last lines of rooms, then what comes.
 //!
 //! Without following it is REST alone. Following, the line gives each entry once and in order; [`filter`] says which are
-//! wanted, [`print`] writes them, [`cursor`] remembers the place.
+//! wanted, [`mod@print`] writes them, [`cursor`] remembers the place.
 
 mod cursor;
 mod filter;
