@@ -15,6 +15,7 @@ mod scene;
 mod tail;
 mod terminal;
 mod terminal_state;
+mod webhooks;
 mod wire;
 mod wire_http;
 mod wire_requests;
