@@ -107,6 +107,23 @@ async fn a_deleted_text_is_in_no_table_and_no_index() {
 }
 
 #[tokio::test]
+async fn a_backup_of_the_running_server_is_whole_and_holds_no_key() {
+    let server = Server::start().await;
+    let ana = server.account("ana").await;
+    for n in 0..20 {
+        ana.say("lobby", &format!("message {n}")).await;
+    }
+    let copy = server.folder().join("copy.db");
+    let made = server.command(&["backup", copy.to_str().expect("UTF-8")]).await;
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let bytes = std::fs::read(&copy).expect("the copy");
+    assert!(contains(&bytes, b"message 19"));
+    let key = std::fs::read(server.data_dir().join("secret.key")).expect("the key");
+    assert!(!contains(&bytes, key.trim_ascii()), "the key is in the backup");
+    ana.say("lobby", "and on it goes").await;
+}
+
+#[tokio::test]
 async fn a_restart_keeps_users_rooms_membership_messages_and_read_marks() {
     let mut server = Server::start().await;
     let (ana, bob) = (server.account("ana").await, server.account("bob").await);
