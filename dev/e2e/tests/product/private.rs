@@ -98,6 +98,24 @@ async fn an_invited_user_sees_all_of_a_private_room_and_a_removed_one_nothing() 
 }
 
 #[tokio::test]
+async fn a_kicked_member_is_told_nothing_more_and_comes_back_only_by_joining() {
+    let server = Server::start().await;
+    let (ana, bob) = (server.account("ana").await, server.account("bob").await);
+    let (mut owner, mut out) = (ana.socket().await, bob.socket().await);
+    owner.ok("room:create", json!({"room": "club"})).await;
+    out.join("club").await;
+    owner.ok("member:kick", json!({"room": "club", "user": "bob", "reason": "calm down"})).await;
+    let after = owner.say("club", "without him", "c1").await;
+    let send = json!({"room": "club", "text": "hi", "client_id": "b1"});
+    out.refused("message:send", send.clone(), ErrorCode::Forbidden).await;
+    bob.api.post("/rooms/club/messages", &json!({"text": "hi"})).await.refused(ErrorCode::Forbidden);
+    let told = out.drain().await;
+    assert!(told.iter().all(|e| e.data["seq"].as_u64() < Some(after)), "{told:?}");
+    out.join("club").await;
+    out.ok("message:send", send).await;
+}
+
+#[tokio::test]
 async fn a_banned_member_is_told_nothing_after_the_ban_and_does_not_come_back() {
     let server = Server::start().await;
     let (ana, bob) = (server.account("ana").await, server.account("bob").await);
