@@ -10,6 +10,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod credentials;
+mod guest;
 pub mod keymap;
 pub mod net;
 pub mod notify;

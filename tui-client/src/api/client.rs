@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Api, ApiError, Content, NOTHING, Session, body, query};
 use crate::credentials::Tokens;
+use crate::guest;
 
 /// A server, with a session.
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl Client {
         path: &[&str],
         content: Content<'_, impl Serialize + Sync, impl Serialize + Sync>,
     ) -> Result<T, ApiError> {
-        let access = self.session.access(None).await.map_err(|e| ApiError::Refused { body: e.error })?;
+        let access = self.session.access(None).await?;
         let Content { query, body, key } = content;
         let first = self.api.call(method.clone(), path, Some(&access.token), Content { query, body, key }).await;
         match first {
@@ -73,6 +74,23 @@ impl Client {
                     .map_err(|e| ApiError::Refused { body: if e.fatal { e.error } else { error } })?;
                 self.api.call(method, path, Some(&fresh.token), Content { query, body, key }).await
             }
+            other => other,
+        }
+    }
+
+    /// Asks about a room; where a person is not found, about the guest of that name.
+    async fn meant<T>(
+        &self,
+        room: &RoomRef,
+        ask: impl AsyncFn(&RoomRef) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let error = match ask(room).await {
+            Err(error) if error.code() == Some(ErrorCode::NotFound) => error,
+            other => return other,
+        };
+        let Some(guest) = guest::conversation(room) else { return Err(error) };
+        match ask(&guest).await {
+            Err(again) if again.code() == Some(ErrorCode::NotFound) => Err(error),
             other => other,
         }
     }
@@ -97,7 +115,10 @@ impl Client {
             around: get.around.map(|s| s.0),
             limit: get.limit,
         };
-        self.call(Method::GET, &["rooms", &get.room.to_string(), "messages"], query(&page)).await
+        let ask = async |room: &RoomRef| {
+            self.call(Method::GET, &["rooms", &room.to_string(), "messages"], query(&page)).await
+        };
+        self.meant(&get.room, ask).await
     }
 
     /// Messages that hold a text.
@@ -130,6 +151,7 @@ impl Client {
 
     /// Who is present in a room.
     pub async fn presence(&self, room: &RoomRef) -> Result<presence::GetReply, ApiError> {
-        self.call(Method::GET, &["presence"], query(&InRoom { room })).await
+        let ask = async |room: &RoomRef| self.call(Method::GET, &["presence"], query(&InRoom { room })).await;
+        self.meant(room, ask).await
     }
 }

@@ -10,7 +10,7 @@ use chat_common::model::User;
 use chat_common::{Clock, ErrorBody, ErrorCode, SystemClock, UserName};
 
 use super::{Api, ApiError};
-use crate::credentials::{Access, Credentials, CredentialsError, Key, Locked, Stored, TokenError, Tokens};
+use crate::credentials::{Access, Credentials, CredentialsError, Key, Locked, Stored, TokenError, Tokens, Unreached};
 
 /// A token that ends sooner is renewed before it is used.
 const AHEAD: Duration = Duration::from_secs(30);
@@ -59,14 +59,14 @@ pub struct Session {
 }
 
 fn fatal(code: ErrorCode, message: impl Into<String>) -> TokenError {
-    TokenError { error: ErrorBody::new(code, message), fatal: true }
+    TokenError { error: ErrorBody::new(code, message), fatal: true, unreached: None }
 }
 
 impl From<CredentialsError> for TokenError {
     fn from(e: CredentialsError) -> Self {
         // What is locked now may be free later.
         let fatal = !matches!(e, CredentialsError::Locked { .. });
-        Self { error: ErrorBody::new(ErrorCode::Unavailable, e.to_string()), fatal }
+        Self { error: ErrorBody::new(ErrorCode::Unavailable, e.to_string()), fatal, unreached: None }
     }
 }
 
@@ -74,7 +74,22 @@ impl From<ApiError> for TokenError {
     fn from(e: ApiError) -> Self {
         let error = e.body();
         let fatal = !error.code.is_retryable();
-        Self { error, fatal }
+        let unreached = match e {
+            ApiError::HostUnknown { host } => Some(Unreached::Host(host)),
+            ApiError::Unreachable { server, reason } => Some(Unreached::Server { server, reason }),
+            _ => None,
+        };
+        Self { error, fatal, unreached }
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(e: TokenError) -> Self {
+        match e.unreached {
+            Some(Unreached::Host(host)) => Self::HostUnknown { host },
+            Some(Unreached::Server { server, reason }) => Self::Unreachable { server, reason },
+            None => Self::Refused { body: e.error },
+        }
     }
 }
 
@@ -206,7 +221,7 @@ impl Session {
                         "{}; log in with an account: chat-tui login NAME, or make one: chat-tui register NAME",
                         body.message
                     );
-                    return Err(TokenError { error: body, fatal: true });
+                    return Err(TokenError { error: body, fatal: true, unreached: None });
                 }
                 other => return Ok(other?),
             }

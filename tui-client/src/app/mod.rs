@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use chat_common::event::server::ServerInfo;
 use chat_common::model::{RoomSummary, Status, User};
-use chat_common::{ClientId, ErrorBody, Limits, RoomName, RoomRef, Seq, Timestamp, UserId};
+use chat_common::{ClientId, ErrorBody, Limits, RoomName, RoomRef, Seq, Timestamp, UserId, UserName};
 
 use crate::keymap::Keymap;
 
@@ -270,6 +270,14 @@ impl App {
 
     fn by_name_mut(&mut self, name: &RoomName) -> Option<&mut Room> {
         self.rooms.iter_mut().find(|r| r.name() == Some(name))
+    }
+
+    /// Whether somebody of this name was met: in a room, or in a conversation.
+    fn knows(&self, name: &UserName) -> bool {
+        self.rooms.iter().any(|r| {
+            r.members.iter().any(|m| m.user.name == *name)
+                || r.summary.as_ref().and_then(|s| s.peer.as_ref()).is_some_and(|p| p.name == *name)
+        })
     }
 
     /// The place of a room, by name or as the conversation with a user.

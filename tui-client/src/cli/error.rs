@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use chat_common::{ErrorBody, ErrorCode, RoomRef};
-use serde_json::json;
+use serde::Serialize;
 
 use super::output;
 use crate::api::ApiError;
@@ -95,13 +95,13 @@ impl CliError {
         self
     }
 
-    /// With a hint where a user was not found who may be a guest.
+    /// With a hint where nobody of that name was found.
     #[must_use]
     pub fn about(mut self, rooms: &[RoomRef]) -> Self {
         if let (Exit::NotFound, None, Some(RoomRef::Direct(user))) = (self.exit, &self.hint, rooms.last())
             && !user.is_guest()
         {
-            self.hint = Some(format!("a guest is written with ~, as '@~{user}'"));
+            self.hint = Some(format!("a guest is written with ~, as @~{user}; chat-tui who lists who is in a room"));
         }
         self
     }
@@ -124,7 +124,7 @@ impl CliError {
         }
         if json {
             // Where even that cannot be written, the exit code has to do.
-            let _ = output::json(&self.to_json());
+            let _ = output::json(&self.told());
         } else {
             output::complain(&self.message);
             if let Some(hint) = &self.hint {
@@ -135,25 +135,39 @@ impl CliError {
     }
 
     /// The object of `--json`.
-    pub fn to_json(&self) -> serde_json::Value {
-        let mut error = json!({
-            "code": self.code,
-            "exit": self.exit as u8,
-            "retryable": self.is_retryable(),
-            "message": self.message,
-        });
-        if let Some(map) = error.as_object_mut() {
-            for (name, value) in [("key", &self.key), ("hint", &self.hint)] {
-                if let Some(value) = value {
-                    map.insert(name.to_owned(), json!(value));
-                }
-            }
-            if let Some(ms) = self.retry_after_ms {
-                map.insert("retry_after_ms".to_owned(), json!(ms));
-            }
-        }
-        json!({ "v": 1, "ok": false, "error": error })
+    fn told(&self) -> impl Serialize + '_ {
+        let error = Told {
+            code: &self.code,
+            exit: self.exit as u8,
+            retryable: self.is_retryable(),
+            key: self.key.as_deref(),
+            message: &self.message,
+            hint: self.hint.as_deref(),
+            retry_after_ms: self.retry_after_ms,
+        };
+        Failure { ok: false, error }
     }
+}
+
+/// The object of `--json`.
+#[derive(Serialize)]
+struct Failure<'a> {
+    ok: bool,
+    error: Told<'a>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    code: &'a str,
+    exit: u8,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
 }
 
 impl From<ErrorBody> for CliError {
@@ -192,7 +206,7 @@ impl From<ApiError> for CliError {
 
 impl From<TokenError> for CliError {
     fn from(e: TokenError) -> Self {
-        e.error.into()
+        ApiError::from(e).into()
     }
 }
 
@@ -234,12 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_that_was_written_without_its_mark_is_guessed() {
+    fn a_name_that_nobody_has_is_told_as_such() {
         let told = |room: &str| {
             let error = CliError::new(Exit::NotFound, "not_found", "no such user");
             error.about(&[RoomRef::parse(room).unwrap()]).hint
         };
-        assert_eq!(told("@ana").as_deref(), Some("a guest is written with ~, as '@~ana'"));
+        assert_eq!(
+            told("@ana").as_deref(),
+            Some("a guest is written with ~, as @~ana; chat-tui who lists who is in a room")
+        );
         assert_eq!((told("@~ana"), told("ops")), (None, None));
     }
 
@@ -247,7 +264,15 @@ mod tests {
     fn a_failure_reads_as_documented() {
         let mut e = CliError::new(Exit::Temporary, "timeout", "no answer in 10s").hint("repeat with --key k");
         e.key = Some("k".to_owned());
-        let expected = r#"{"error":{"code":"timeout","exit":75,"hint":"repeat with --key k","key":"k","message":"no answer in 10s","retryable":true},"ok":false,"v":1}"#;
-        assert_eq!(e.to_json().to_string(), expected);
+        let expected = r#"{"v":1,"ok":false,"error":{"code":"timeout","exit":75,"retryable":true,"key":"k","message":"no answer in 10s","hint":"repeat with --key k"}}"#;
+        assert_eq!(output::json_text(&e.told()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_told_the_same_way_when_a_token_was_to_be_fetched() {
+        let away = || ApiError::Unreachable { server: "s".to_owned(), reason: "refused".to_owned() };
+        assert_eq!(CliError::from(TokenError::from(away())).exit, Exit::Unreachable);
+        let host = ApiError::HostUnknown { host: "h".to_owned() };
+        assert_eq!(CliError::from(TokenError::from(host)).exit, Exit::HostUnknown);
     }
 }

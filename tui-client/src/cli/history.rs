@@ -35,6 +35,9 @@ pub async fn run(context: Context, args: HistoryArgs) -> Result<ExitCode, CliErr
         _ => older(&client, room, args.before, number, |_| true, None).await?,
     };
     print(&context, room, &messages)?;
+    if messages.is_empty() {
+        output::nothing("there are no messages there", context.quiet);
+    }
     Ok(if messages.is_empty() { Exit::NoMatch.into() } else { ExitCode::SUCCESS })
 }
 

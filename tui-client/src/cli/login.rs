@@ -22,7 +22,7 @@ pub async fn keep(context: &Context, session: Session) -> Result<ExitCode, CliEr
     let user = session.user.clone();
     context.client()?.session().keep(session).await?;
     if context.json {
-        output::json(&json!({ "v": 1, "ok": true, "user": user, "server": context.server.to_string() }))?;
+        output::json(&json!({ "ok": true, "user": user, "server": context.server.to_string() }))?;
     } else if !context.quiet {
         output::line(&format!("logged in as {} at {}", user.name, context.server))?;
     }

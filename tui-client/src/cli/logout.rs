@@ -14,7 +14,7 @@ pub async fn run(context: Context) -> Result<ExitCode, CliError> {
     match user {
         Some(user) => {
             if context.json {
-                output::json(&json!({ "v": 1, "ok": true, "user": user }))?;
+                output::json(&json!({ "ok": true, "user": user }))?;
             } else if !context.quiet {
                 output::line(&format!("{} is logged out of {}", user.name, context.server))?;
             }

@@ -7,8 +7,9 @@ use chat_common::event::server::Hint;
 use chat_common::event::{Entry, EntryBody};
 use chat_common::model::{Message, User};
 use chat_common::text::visible_line;
-use chat_common::{Clock, SystemClock, Timestamp, UserId};
+use chat_common::{Clock, SystemClock, Timestamp, UserId, UserName};
 use clap::ValueEnum;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::output;
@@ -76,6 +77,28 @@ pub struct Line {
     pub note: String,
     /// Further fields of the JSON.
     pub more: Map<String, Value>,
+}
+
+/// The object of `--json`, in the documented order.
+#[derive(Serialize)]
+struct LineObject<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a UserName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+    /// Null once deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_id: Option<UserId>,
+    #[serde(flatten)]
+    more: &'a Map<String, Value>,
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -228,27 +251,17 @@ impl Line {
     }
 
     /// The object of `--json`: fields are only ever added.
-    pub fn json(&self) -> Value {
-        let mut map = object(json!({ "v": 1, "type": self.kind.name() }));
-        let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
-        if let Some(room) = &self.room {
-            put("room", json!(room));
+    pub fn json(&self) -> impl Serialize + '_ {
+        LineObject {
+            kind: self.kind.name(),
+            room: self.room.as_deref(),
+            seq: self.seq,
+            from: self.from.as_ref().map(|u| &u.name),
+            at: self.at,
+            text: matches!(self.kind, Type::Message | Type::Edit).then_some(self.text.as_deref()),
+            from_id: self.from.as_ref().map(|u| u.id),
+            more: &self.more,
         }
-        if let Some(seq) = self.seq {
-            put("seq", json!(seq));
-        }
-        if let Some(from) = &self.from {
-            put("from", json!(from.name));
-            put("from_id", json!(from.id));
-        }
-        if let Some(at) = self.at {
-            put("at", json!(at));
-        }
-        if matches!(self.kind, Type::Message | Type::Edit) {
-            put("text", json!(self.text));
-        }
-        map.extend(self.more.clone());
-        Value::Object(map)
     }
 
     /// The line as people read it.
@@ -386,7 +399,7 @@ pub fn words(s: &str) -> Result<Words, String> {
 #[cfg(test)]
 mod tests {
     use chat_common::model::UserKind;
-    use chat_common::{ClientId, RoomName, Seq, UserName};
+    use chat_common::{ClientId, RoomName, Seq};
 
     use super::*;
 
@@ -415,8 +428,8 @@ mod tests {
 
     #[test]
     fn a_message_as_json() {
-        let expected = r#"{"at":"2025-11-22T16:12:00.000Z","client_id":"k","from":"ana","from_id":"0000000000005","mentions":[],"rev":7,"room":"ops","seq":7,"text":"hi","type":"message","v":1}"#;
-        assert_eq!(line("hi").json().to_string(), expected);
+        let expected = r#"{"v":1,"type":"message","room":"ops","seq":7,"from":"ana","at":"2025-11-22T16:12:00.000Z","text":"hi","from_id":"0000000000005","client_id":"k","mentions":[],"rev":7}"#;
+        assert_eq!(output::json_text(&line("hi").json()).unwrap(), expected);
     }
 
     #[test]

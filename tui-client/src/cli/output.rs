@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use chat_common::text::{is_unsafe, visible};
+use serde::Serialize;
 
 /// Writes one line and flushes it.
 pub fn line(text: &str) -> io::Result<()> {
@@ -13,16 +14,24 @@ pub fn line(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes one JSON object as a line.
-pub fn json(value: &serde_json::Value) -> io::Result<()> {
-    line(&json_text(value))
+/// An object of `--json`: the version first, then the fields in their order.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    v: u8,
+    #[serde(flatten)]
+    fields: &'a T,
+}
+
+/// Writes one JSON object as a line, with `"v":1` before its fields.
+pub fn json(object: &impl Serialize) -> io::Result<()> {
+    line(&json_text(object)?)
 }
 
 /// JSON in which whatever could drive a terminal is written as `\u….`; such characters can stand in strings alone.
-pub fn json_text(value: &serde_json::Value) -> String {
-    let text = value.to_string();
+pub fn json_text(object: &impl Serialize) -> io::Result<String> {
+    let text = serde_json::to_string(&Versioned { v: 1, fields: object })?;
     if !text.chars().any(is_unsafe) {
-        return text;
+        return Ok(text);
     }
     let mut out = String::with_capacity(text.len() + 32);
     for c in text.chars() {
@@ -36,7 +45,7 @@ pub fn json_text(value: &serde_json::Value) -> String {
             out.push(c);
         }
     }
-    out
+    Ok(out)
 }
 
 /// A message of several lines as one entry: what could drive the terminal is shown, further lines are indented, so that
@@ -49,6 +58,13 @@ pub fn indented(text: &str) -> String {
 pub fn complain(text: &str) {
     // There is nowhere left to say that this failed.
     let _ = writeln!(io::stderr(), "chat-tui: {}", visible(text));
+}
+
+/// A sentence on the standard error where there is nothing to print: for people. A pipe gets nothing.
+pub fn nothing(text: &str, quiet: bool) {
+    if is_terminal() && !quiet {
+        complain(text);
+    }
 }
 
 /// Whether the output is a terminal.
@@ -77,8 +93,8 @@ mod tests {
 
     #[test]
     fn json_drives_no_terminal_and_means_the_same() {
-        let value = serde_json::json!({"text": "\u{1b}]52;c\u{9b}2J\u{202e}\u{7f}\u{e0041}é🎉\u{200b}"});
-        let text = json_text(&value);
+        let value = serde_json::json!({"v": 1, "text": "\u{1b}]52;c\u{9b}2J\u{202e}\u{7f}\u{e0041}é🎉\u{200b}"});
+        let text = json_text(&serde_json::json!({"text": value["text"]})).unwrap();
         assert!(!text.chars().any(is_unsafe), "{text}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }

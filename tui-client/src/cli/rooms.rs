@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use chat_common::event::room::List;
 use chat_common::model::{RoomKind, RoomSummary};
 use chat_common::text::visible_line;
-use serde_json::json;
 
 use super::args::RoomsArgs;
 use super::context::Context;
@@ -35,16 +34,17 @@ pub async fn run(context: Context, args: RoomsArgs) -> Result<ExitCode, CliError
         }
         list.after = page.next;
     }
+    if told == 0 {
+        let text =
+            if list.query.is_some() { "no room has that in its name or topic" } else { "there are no rooms yet" };
+        output::nothing(text, context.quiet);
+    }
     Ok(if told == 0 { Exit::NoMatch.into() } else { ExitCode::SUCCESS })
 }
 
 fn print(context: &Context, room: &RoomSummary) -> Result<(), CliError> {
     if context.json {
-        let mut value = json!(room);
-        if let Some(map) = value.as_object_mut() {
-            map.insert("v".to_owned(), json!(1));
-        }
-        output::json(&value)?;
+        output::json(room)?;
         return Ok(());
     }
     let name = match &room.peer {

@@ -52,5 +52,8 @@ pub async fn run(context: Context, args: SearchArgs) -> Result<ExitCode, CliErro
         }
         search.after = page.next;
     }
+    if !found {
+        output::nothing("no message was found", context.quiet);
+    }
     Ok(if found { ExitCode::SUCCESS } else { Exit::NoMatch.into() })
 }

@@ -15,7 +15,7 @@ use chat_common::Timestamp;
 use chat_common::model::User;
 use serde::{Deserialize, Serialize};
 
-pub use tokens::{Access, TokenError, Tokens};
+pub use tokens::{Access, TokenError, Tokens, Unreached};
 
 /// How long to wait for another program that renews: longer than one request may take.
 const LOCK_LIMIT: Duration = Duration::from_secs(20);

@@ -26,6 +26,22 @@ pub struct TokenError {
     pub error: ErrorBody,
     /// Trying again will not help; otherwise the server could not be asked.
     pub fatal: bool,
+    /// Set where no server was there to be asked.
+    pub unreached: Option<Unreached>,
+}
+
+/// Why nobody could be asked for a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreached {
+    /// No host of this name.
+    Host(String),
+    /// No connection.
+    Server {
+        /// Its address.
+        server: String,
+        /// The cause.
+        reason: String,
+    },
 }
 
 /// Gives access tokens.

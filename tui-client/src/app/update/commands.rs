@@ -11,9 +11,11 @@ use super::{browse, compose, global};
 use crate::app::picker::PickerKind;
 use crate::app::{App, Ask, Confirmed, Effect, Overlay, Pending, RoomId};
 use crate::command::Invocation as I;
+use crate::guest;
 use crate::keymap::{Action, Context};
 
 pub(super) fn run(app: &mut App, invocation: I, fx: &mut Vec<Effect>) {
+    let invocation = meant(app, invocation);
     match invocation {
         I::Join(None) => return global::open(app, PickerKind::Rooms, fx),
         I::Join(Some(target)) => return global::enter(app, target, fx),
@@ -44,6 +46,27 @@ pub(super) fn run(app: &mut App, invocation: I, fx: &mut Vec<Effect>) {
         return app.complain("there is no room in view; /join opens one");
     };
     in_room(app, invocation, room.id, room.target.clone(), fx);
+}
+
+/// A guest's `~` may be left out where only a guest of that name is known.
+fn meant(app: &App, mut invocation: I) -> I {
+    let user = match &mut invocation {
+        I::Join(Some(RoomRef::Direct(user)))
+        | I::Leave(Some(RoomRef::Direct(user)))
+        | I::Msg(user, _)
+        | I::Invite(user)
+        | I::Kick(user, _)
+        | I::Ban(user, _)
+        | I::Unban(user)
+        | I::Mute(user, _)
+        | I::Role(user, _)
+        | I::Block(user, _) => user,
+        _ => return invocation,
+    };
+    if let Some(guest) = guest::marked(user).filter(|guest| !app.knows(user) && app.knows(guest)) {
+        *user = guest;
+    }
+    invocation
 }
 
 /// Commands that act on the room in view.

@@ -11,6 +11,7 @@ use super::{VIEW_WITHIN, answer, global};
 use crate::app::msg::{EchoState, Event, RowKey};
 use crate::app::room::{Purpose, Scroll};
 use crate::app::{Alert, App, Confirmed, Effect, Mode, Overlay};
+use crate::guest;
 
 /// "Is typing" holds this long without being said again.
 const TYPING_FOR: Duration = Duration::from_secs(6);
@@ -59,7 +60,7 @@ pub(super) fn event(app: &mut App, event: Event, fx: &mut Vec<Effect>) {
             room.view_due = room.view_due.or(Some(app.now.plus(VIEW_WITHIN)));
             focus_wanted(app, i);
         }
-        Event::OpenFailed { room, error } => open_failed(app, room, &error),
+        Event::OpenFailed { room, error } => open_failed(app, room, &error, fx),
         Event::Reset { room, messages, first, head } => reset(app, &room, messages, first, head),
         Event::Entry(e) => entry(app, &e, fx),
         Event::Repairing { room, on } => {
@@ -141,13 +142,22 @@ fn focus_wanted(app: &mut App, i: usize) {
     }
 }
 
-fn open_failed(app: &mut App, target: RoomRef, error: &ErrorBody) {
+fn open_failed(app: &mut App, target: RoomRef, error: &ErrorBody, fx: &mut Vec<Effect>) {
     let Some(i) = app.find(&target) else { return app.complain(App::explain(error)) };
     app.rooms[i].live = false;
     let (title, id) = (app.rooms[i].title(), app.rooms[i].id);
     if error.code == ErrorCode::NotFound && matches!(target, RoomRef::Room(_)) {
         let question = format!("There is no room {title}.\nMake it?");
         app.overlay = Some(Overlay::Confirm { question, yes: Confirmed::Create(target) });
+    } else if let (ErrorCode::NotFound, Some(guest)) = (error.code, guest::conversation(&target)) {
+        if app.rooms[i].echoes.is_empty() {
+            return open_guest(app, i, guest, fx);
+        }
+        app.complain(format!(
+            "{title}: {}; a guest is written with ~, as /msg {}",
+            App::explain(error),
+            &guest.to_string()[1..]
+        ));
     } else {
         app.complain(format!("{title}: {}", App::explain(error)));
     }
@@ -156,6 +166,22 @@ fn open_failed(app: &mut App, target: RoomRef, error: &ErrorBody) {
     if nothing && app.rooms.len() > 1 {
         global::forget(app, id);
     }
+}
+
+/// Nobody has that name: perhaps the guest of that name is meant. What was typed goes along.
+fn open_guest(app: &mut App, i: usize, guest: RoomRef, fx: &mut Vec<Effect>) {
+    let (id, text, in_view) = (app.rooms[i].id, app.rooms[i].editor.take(), app.active == i);
+    let to = app.ensure(&guest);
+    if app.rooms[to].editor.is_empty() {
+        app.rooms[to].editor.set(&text);
+    }
+    if in_view {
+        global::enter(app, guest, fx);
+    } else if !app.rooms[to].live {
+        app.rooms[to].live = true;
+        fx.push(Effect::Open(guest));
+    }
+    global::forget(app, id);
 }
 
 /// The cache's last view, before the network answers; the network's word is newer.

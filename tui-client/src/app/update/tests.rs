@@ -7,7 +7,7 @@ use std::time::Duration;
 use chat_common::event::history::GetReply;
 use chat_common::event::server::{Hint, ServerInfo, ServerRole};
 use chat_common::event::{Entry, EntryBody, Ready};
-use chat_common::model::{Message, RoomKind, RoomSummary, User, UserKind};
+use chat_common::model::{Member, Message, Role, RoomKind, RoomSummary, User, UserKind};
 use chat_common::{
     ClientId, Emoji, Epoch, ErrorBody, ErrorCode, Limits, RoomName, RoomRef, Seq, Timestamp, UserId, UserName,
 };
@@ -414,6 +414,34 @@ fn a_room_that_is_not_there_is_offered_and_one_stays_where_one_was() {
     at.net(Event::Answer { tag, result: Ok(Answer::Done) });
     assert!(at.wishes.contains(&Effect::Open(target)));
     assert_eq!(at.app.room().unwrap().title(), "#nowhere");
+}
+
+#[test]
+fn a_guest_who_was_met_needs_no_mark() {
+    let mut at = At::ops();
+    let guest =
+        Member { user: user(9, "~eve"), role: Role::Member, joined_at: Timestamp::from_millis(0), muted_until: None };
+    at.net(Event::Joined { room: Box::new(summary("ops", 10)), members: vec![guest], present: Vec::new() });
+    at.types("/msg eve hello");
+    at.keys("enter");
+    let eve = RoomRef::parse("@~eve").unwrap();
+    assert!(at.wishes.contains(&Effect::Open(eve.clone())), "{:?}", at.wishes);
+    assert!(at.wishes.iter().any(|w| matches!(w, Effect::Send { room, .. } if *room == eve)));
+}
+
+#[test]
+fn a_name_that_no_account_has_may_be_a_guests() {
+    let mut at = At::ops();
+    let (plain, guest) = (RoomRef::parse("@eve").unwrap(), RoomRef::parse("@~eve").unwrap());
+    at.types("/msg eve");
+    at.keys("enter");
+    at.types("half a word");
+    let error = ErrorBody::new(ErrorCode::NotFound, "no such user");
+    at.net(Event::OpenFailed { room: plain, error: error.clone() });
+    assert!(at.wishes.contains(&Effect::Open(guest.clone())));
+    assert_eq!((at.app.room().unwrap().title(), at.text(), at.app.rooms.len()), ("@~eve".to_owned(), "half a word", 2));
+    at.net(Event::OpenFailed { room: guest, error });
+    assert_eq!(at.toast(), "@~eve: no such user");
 }
 
 #[test]

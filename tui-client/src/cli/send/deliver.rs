@@ -13,6 +13,7 @@ use super::super::context::Context;
 use super::super::error::{CliError, Exit};
 use crate::api::{ApiError, Client};
 use crate::cache::{Cache, OutboxRow, Outgoing, RowState};
+use crate::guest;
 use crate::net::{self, AnyReply, AnyRequest, LineState, NetEvent, NetHandle};
 
 /// The longest that a server can make one wait for the next try.
@@ -25,7 +26,9 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub enum Outcome {
     /// The server has it.
     Stored {
-        /// Where.
+        /// Where, as people name it: perhaps the guest of the name that was given.
+        room: RoomRef,
+        /// What the server said.
         posted: Posted,
         /// How often it was sent.
         attempts: u32,
@@ -74,9 +77,9 @@ impl<'a> Deliverer<'a> {
         loop {
             attempts += 1;
             let error = match self.once(message).await {
-                Ok(posted) => {
+                Ok((room, posted)) => {
                     let ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    return Ok(Outcome::Stored { posted, attempts, ms });
+                    return Ok(Outcome::Stored { room, posted, attempts, ms });
                 }
                 Err(e) => e,
             };
@@ -104,7 +107,23 @@ impl<'a> Deliverer<'a> {
         }
     }
 
-    async fn once(&mut self, message: &Outgoing) -> Result<Posted, CliError> {
+    /// One try; where a person is not found, with the guest of that name.
+    async fn once(&mut self, message: &Outgoing) -> Result<(RoomRef, Posted), CliError> {
+        let error = match self.to(message).await {
+            Err(error) if error.exit == Exit::NotFound => error,
+            other => return other.map(|posted| (message.room.clone(), posted)),
+        };
+        // What an answer is to tells whom it is for: there is nothing to guess, the message may be what is not found.
+        let guest = guest::conversation(&message.room).filter(|_| message.reply_to.is_none());
+        let Some(room) = guest else { return Err(error) };
+        let again = Outgoing { room: room.clone(), ..message.clone() };
+        match self.to(&again).await {
+            Err(second) if second.exit == Exit::NotFound => Err(error),
+            other => other.map(|posted| (room, posted)),
+        }
+    }
+
+    async fn to(&mut self, message: &Outgoing) -> Result<Posted, CliError> {
         match self.args.via {
             Via::Rest => Ok(self.post(message).await?),
             Via::Socket => self.emit(message).await,

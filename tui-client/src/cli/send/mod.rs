@@ -9,9 +9,9 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use chat_common::text::{TextError, clean};
-use chat_common::{ClientId, Limits, RoomRef};
+use chat_common::{ClientId, Limits, RoomRef, Seq, Timestamp};
 use clap::CommandFactory as _;
-use serde_json::json;
+use serde::Serialize;
 
 use super::args::{Cli, OnEmpty, SendArgs};
 use super::context::Context;
@@ -20,6 +20,40 @@ use super::output;
 use crate::cache::{Outgoing, new_client_id};
 use deliver::{Deliverer, Outcome};
 use input::Texts;
+
+/// What `--json` says of a message that is stored.
+#[derive(Serialize)]
+struct Stored<'a> {
+    ok: bool,
+    room: &'a RoomRef,
+    seq: Seq,
+    at: Timestamp,
+    key: &'a ClientId,
+    duplicate: bool,
+    attempts: u32,
+    ms: u64,
+}
+
+/// Of one that waits in the outbox.
+#[derive(Serialize)]
+struct Queued<'a> {
+    ok: bool,
+    queued: bool,
+    room: &'a RoomRef,
+    key: &'a ClientId,
+    reason: &'a str,
+}
+
+/// Of one that is not sent.
+#[derive(Serialize)]
+struct Dry<'a> {
+    ok: bool,
+    dry_run: bool,
+    room: &'a RoomRef,
+    key: &'a ClientId,
+    text: &'a str,
+    reply_to: Option<Seq>,
+}
 
 /// Sends.
 pub fn run(context: &Context, args: &SendArgs) -> Result<ExitCode, CliError> {
@@ -97,10 +131,8 @@ fn check(message: &Outgoing, limit: usize) -> Result<(), CliError> {
 
 fn say_dry(context: &Context, message: &Outgoing) -> Result<(), CliError> {
     if context.json {
-        output::json(&json!({
-            "v": 1, "ok": true, "dry_run": true, "room": message.room, "key": message.client_id,
-            "text": message.text, "reply_to": message.reply_to,
-        }))?;
+        let (room, key) = (&message.room, &message.client_id);
+        output::json(&Dry { ok: true, dry_run: true, room, key, text: &message.text, reply_to: message.reply_to })?;
     } else {
         output::line(&format!("would send to {}: {}", name(&message.room), output::indented(&message.text)))?;
     }
@@ -126,21 +158,25 @@ fn say(
     }
     let spoken = output::is_terminal() && !context.quiet && !args.tee;
     match outcome {
-        Outcome::Stored { posted, attempts, ms } => {
+        Outcome::Stored { room, posted, attempts, ms } => {
             if context.json {
-                output::json(&json!({
-                    "v": 1, "ok": true, "room": room, "seq": posted.seq, "at": posted.at, "key": message.client_id,
-                    "duplicate": posted.duplicate, "attempts": attempts, "ms": ms,
-                }))?;
+                output::json(&Stored {
+                    ok: true,
+                    room,
+                    seq: posted.seq,
+                    at: posted.at,
+                    key: &message.client_id,
+                    duplicate: posted.duplicate,
+                    attempts: *attempts,
+                    ms: *ms,
+                })?;
             } else if spoken {
                 output::line(&format!("sent {} {}", name(room), posted.seq))?;
             }
         }
         Outcome::Queued { reason } => {
             if context.json {
-                output::json(&json!({
-                    "v": 1, "ok": true, "queued": true, "room": room, "key": message.client_id, "reason": reason,
-                }))?;
+                output::json(&Queued { ok: true, queued: true, room, key: &message.client_id, reason })?;
             } else if !context.quiet {
                 output::line(&format!("queued {} ({})", name(room), chat_common::text::visible_line(reason)))?;
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_common::model::Message;
-use chat_common::{Clock, Epoch, RoomName, RoomRef, Seq, SystemClock, Timestamp};
+use chat_common::{Clock, Epoch, ErrorCode, RoomName, RoomRef, Seq, SystemClock, Timestamp};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -20,6 +20,7 @@ use super::print::Printer;
 use super::{earlier, lines};
 use crate::api::Client;
 use crate::cache::Cache;
+use crate::guest;
 use crate::net::{self, LineState, NetEvent, NetHandle, Position};
 
 /// The farewell.
@@ -84,17 +85,26 @@ pub async fn run(context: &Context, args: &TailArgs, follow: bool) -> Result<Exi
 impl Follower<'_> {
     async fn run(&mut self, handle: &NetHandle, mut events: mpsc::Receiver<NetEvent>) -> Result<(), CliError> {
         for room in &self.context.rooms {
-            let from = self.cursor.as_ref().and_then(|c| c.get(&room.to_string()));
-            handle
-                .follow(room.clone(), from)
-                .map_err(|e| CliError::new(Exit::Temporary, "unavailable", e.to_string()))?;
+            self.ask_for(handle, room.clone())?;
         }
         while let Some(event) = events.recv().await {
+            if let NetEvent::OpenFailed { room, error } = &event
+                && error.code == ErrorCode::NotFound
+                && let Some(guest) = guest::conversation(room)
+            {
+                self.ask_for(handle, guest)?;
+                continue;
+            }
             if let Next::Stop = self.event(event).await? {
                 return Ok(());
             }
         }
         Err(CliError::new(Exit::Bug, "internal", "the line ended by itself"))
+    }
+
+    fn ask_for(&self, handle: &NetHandle, room: RoomRef) -> Result<(), CliError> {
+        let from = self.cursor.as_ref().and_then(|c| c.get(&room.to_string()));
+        handle.follow(room, from).map_err(|e| CliError::new(Exit::Temporary, "unavailable", e.to_string()))
     }
 
     async fn event(&mut self, event: NetEvent) -> Result<Next, CliError> {

@@ -42,7 +42,7 @@ impl<'a> Printer<'a> {
             output::line(&line.text(self.with_room, self.colored))?;
         }
         if let (Some(command), false) = (&self.args.exec, aside) {
-            exec(&command.0, &output::json_text(&line.json())).await?;
+            exec(&command.0, &output::json_text(&line.json())?).await?;
         }
         if !aside {
             self.told += 1;

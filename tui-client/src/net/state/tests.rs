@@ -215,7 +215,7 @@ fn authority_that_is_gone_fetches_another_token_first() {
     b.link(LinkEvent::Closed { reason: "ended".to_owned(), end: End::ByServer });
     b.pass(Duration::from_secs(10));
     assert!(b.said.contains(&Action::Token { not: Some("t".to_owned()) }));
-    let error = TokenError { error: ErrorBody::new(ErrorCode::Unauthorized, "log in"), fatal: true };
+    let error = TokenError { error: ErrorBody::new(ErrorCode::Unauthorized, "log in"), fatal: true, unreached: None };
     b.step(Event::Token(Err(error)));
     assert!(matches!(b.told()[0], NetEvent::Line(LineState::Refused { .. })));
 }
