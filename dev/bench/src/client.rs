@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -71,6 +72,39 @@ impl Client {
                 return Ok(reply);
             }
         }
+    }
+}
+
+/// A connection in a task of its own, so that it answers the server's pings while nothing is asked.
+#[derive(Clone)]
+pub struct Sender(mpsc::Sender<(String, Value, oneshot::Sender<Result<Value>>)>);
+
+impl Sender {
+    /// Takes the connection over; packets that answer nothing are passed over.
+    pub fn spawn(mut client: Client) -> Self {
+        let (ask, mut asked) = mpsc::channel::<(String, Value, oneshot::Sender<Result<Value>>)>(1);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    question = asked.recv() => match question {
+                        Some((event, payload, answer)) => {
+                            // Nobody waits for the answer only when the bench has failed elsewhere.
+                            let _ = answer.send(client.request(&event, &payload).await);
+                        }
+                        None => return,
+                    },
+                    packet = client.packet() => if packet.is_err() { return },
+                }
+            }
+        });
+        Self(ask)
+    }
+
+    /// Emits `event` and waits for its acknowledgement.
+    pub async fn request(&self, event: &str, payload: Value) -> Result<Value> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send((event.to_owned(), payload, answer)).await.ok().context("the connection has ended")?;
+        answered.await.context("the connection has ended")?
     }
 }
 

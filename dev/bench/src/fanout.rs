@@ -14,7 +14,7 @@ use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use socketioxide::handler::ConnectHandler;
 
-use crate::client::{Client, guest};
+use crate::client::{Client, Sender, guest};
 use crate::process::Server;
 
 /// How much load.
@@ -37,7 +37,7 @@ pub struct Options {
 /// One kind of server under load.
 struct Rig {
     server: Server,
-    senders: Vec<Client>,
+    senders: Vec<Sender>,
     received: Arc<AtomicU64>,
 }
 
@@ -106,7 +106,7 @@ impl Rig {
         // As many senders as a burst is long, so that a burst arrives at once; they read nothing of the room.
         let mut senders = Vec::new();
         for _ in 0..options.burst {
-            senders.push(Client::connect(&server.url, namespace, auth).await?);
+            senders.push(Sender::spawn(Client::connect(&server.url, namespace, auth).await?));
         }
         Ok(Self { server, senders, received })
     }
@@ -117,10 +117,10 @@ impl Rig {
         let before = (self.server.cpu()?, self.received.load(Ordering::Relaxed));
         let mut sent = 0usize;
         while sent < options.messages {
-            let sends = self.senders.iter_mut().take(burst).enumerate().map(|(i, sender)| {
+            let sends = self.senders.iter().take(burst).enumerate().map(|(i, sender)| {
                 let key = format!("{}-{burst}-{}", event.replace(':', "."), sent + i);
                 let payload = json!({"room": "lobby", "text": text, "client_id": key});
-                async move { sender.request(event, &payload).await.map(|_| ()) }
+                async move { sender.request(event, payload).await.map(|_| ()) }
             });
             for result in futures_util::future::join_all(sends).await {
                 result?;
@@ -146,6 +146,22 @@ impl Rig {
     }
 }
 
+/// What the chat tells of a message, so that both deliver the same bytes.
+fn told(mut said: Value) -> Value {
+    let from = json!({"id": "0123456789abc", "name": "~reader", "display_name": "reader", "kind": "guest"});
+    let more = [
+        ("event", json!("message:created")),
+        ("seq", json!(1_000)),
+        ("at", json!("2026-01-01T00:00:00.000Z")),
+        ("from", from),
+        ("mentions", json!([])),
+    ];
+    if let Value::Object(fields) = &mut said {
+        fields.extend(more.map(|(key, value)| (key.to_owned(), value)));
+    }
+    said
+}
+
 /// The bare server: joins everyone to one room and broadcasts what is said.
 pub async fn bare_server() -> Result<()> {
     let (layer, io) = SocketIo::builder().max_buffer_size(1024).build_layer();
@@ -156,7 +172,7 @@ pub async fn bare_server() -> Result<()> {
             let _ = ack.send(&json!({"ok": true}));
         });
         socket.on("say", async |socket: SocketRef, Data::<Value>(data), ack: AckSender| {
-            let _ = socket.within("lobby").local().emit("message:created", &data).await;
+            let _ = socket.within("lobby").local().emit("message:created", &told(data)).await;
             let _ = ack.send(&json!({"ok": true}));
         });
         Ok::<(), std::convert::Infallible>(())
