@@ -47,10 +47,10 @@ pub struct Flags {
     pub log_format: Option<LogFormat>,
     /// The server's name, as clients show it [default: chat]
     // Sub-commands have a NAME of their own, so this one needs another id.
-    #[arg(id = "server-name", long = "name", global = true, env = "CHAT_NAME", value_name = "TEXT")]
+    #[arg(id = "server-name", long = "name", global = true, env = "CHAT_SERVER_NAME", value_name = "TEXT")]
     pub name: Option<String>,
     /// The file [default: DATA_DIR/chat-server.toml, ~/.config/chat-server/…, /etc/chat-server/…]
-    #[arg(long, global = true, env = "CHAT_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "CHAT_SERVER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 

@@ -1,12 +1,13 @@
 //! One connection: who it is, what waits for it, and how it is doing. It never holds its socket, which holds it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use chat_common::event::server::Hint;
 use chat_common::{Limits, UserId};
-use socketioxide::socket::Sid;
+use socketioxide::TransportType;
+use socketioxide::socket::{Sid, Socket};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::ConnId;
@@ -14,7 +15,7 @@ use crate::service::Caller;
 
 use super::bucket::Bucket;
 use super::call::{Channels, Payload, raw};
-use super::outbox::{Out, Outbox, Pushed};
+use super::outbox::{Credit, Out, Outbox, Pushed};
 use super::transport::Transport;
 
 /// See the module.
@@ -30,6 +31,8 @@ pub(super) struct Conn {
     caller: Mutex<Arc<Caller>>,
     /// What waits for the socket.
     pub outbox: Outbox,
+    /// The library's socket, for what is told past the outbox; it holds this, so not the other way round.
+    pub socket: OnceLock<Weak<Socket>>,
     /// What carries it.
     pub transport: Arc<Transport>,
     /// No more requests are handled.
@@ -55,6 +58,7 @@ impl Conn {
             user: caller.user.id,
             caller: Mutex::new(Arc::new(Caller { conn: Some(id), ..caller })),
             outbox: Outbox::new(limits),
+            socket: OnceLock::new(),
             transport,
             ended: CancellationToken::new(),
             started: AtomicBool::new(false),
@@ -86,6 +90,21 @@ impl Conn {
     /// Takes one request from its share, or says when there will be one.
     pub(super) fn take_request(&self) -> Result<(), Duration> {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())
+    }
+
+    /// Tells an event: straight to the library while the peer keeps up, by the outbox and its writer otherwise.
+    #[must_use]
+    pub(super) fn tell_event(&self, name: &'static str, data: &Payload) -> Pushed {
+        self.outbox.push_direct(Out::Event(name, Arc::clone(data)), |out, credit| self.emit_now(out, credit))
+    }
+
+    /// Whether the library took it. Only over WebSocket, and no more than a batch until the peer takes something.
+    fn emit_now(&self, out: &Out, credit: &mut Credit) -> bool {
+        let Some(socket) = self.socket.get().and_then(Weak::upgrade) else { return false };
+        let Out::Event(name, data) = out else { return false };
+        socket.transport_type() == TransportType::Websocket
+            && self.transport.flow().is_some_and(|flow| credit.take(flow, out.size()))
+            && socket.emit(name, &**data).is_ok()
     }
 
     /// Tells a hint that must not be left out while the connection lives.

@@ -20,6 +20,8 @@ use super::{Gateway, authority};
 const HEADS: Duration = Duration::from_secs(15);
 /// Rooms asked for at once.
 const HEADS_AT_ONCE: usize = 200;
+/// Signals told at once; what belongs to one room leaves each connection in one write.
+const BATCH: usize = 64;
 /// Entries read of a hole at once.
 const PAGE: u32 = 200;
 /// Reads under way at once; further holes wait for the next tick.
@@ -35,6 +37,7 @@ enum Read {
 pub(super) async fn run(gateway: Arc<Gateway>, mut signals: mpsc::Receiver<Signal>) {
     let (done, mut reads) = mpsc::channel(READS + 1);
     let mut state = Fanout { gateway, holes: HashSet::new(), reading: 0, done };
+    let mut batch = Vec::with_capacity(BATCH);
     let mut tick = tokio::time::interval(HOLD / 2);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heads = tokio::time::interval_at(tokio::time::Instant::now() + HEADS, HEADS);
@@ -42,9 +45,16 @@ pub(super) async fn run(gateway: Arc<Gateway>, mut signals: mpsc::Receiver<Signa
     let stop = state.gateway.stop.clone();
     loop {
         tokio::select! {
-            signal = signals.recv() => match signal {
-                Some(signal) => state.signal(signal),
-                None => return,
+            some = signals.recv_many(&mut batch, BATCH) => {
+                if some == 0 {
+                    return;
+                }
+                // What was committed together is being published by tasks that are ready to run: let them.
+                tokio::task::yield_now().await;
+                while batch.len() < BATCH && let Ok(signal) = signals.try_recv() {
+                    batch.push(signal);
+                }
+                state.signals(batch.drain(..));
             },
             Some(read) = reads.recv() => state.read(read),
             _ = tick.tick(), if !state.holes.is_empty() => state.look(),
@@ -62,17 +72,40 @@ struct Fanout {
 }
 
 impl Fanout {
+    fn signals(&mut self, signals: impl Iterator<Item = Signal>) {
+        let mut run: Option<(RoomId, Vec<Arc<Entry>>)> = None;
+        for signal in signals {
+            match signal {
+                Signal::Entry { room, entry } => match &mut run {
+                    Some((same, entries)) if *same == room => entries.push(entry),
+                    _ => {
+                        self.entries(run.take());
+                        run = Some((room, vec![entry]));
+                    }
+                },
+                other => {
+                    self.entries(run.take());
+                    self.signal(other);
+                }
+            }
+        }
+        self.entries(run);
+    }
+
+    fn entries(&mut self, run: Option<(RoomId, Vec<Arc<Entry>>)>) {
+        let Some((room, entries)) = run else { return };
+        let (overflown, hole) = self.gateway.hub.offer(room, entries, Instant::now());
+        if hole {
+            self.holes.insert(room);
+        }
+        self.gateway.cut(overflown);
+    }
+
     fn signal(&mut self, signal: Signal) {
         let gateway = &self.gateway;
         let hub = &gateway.hub;
         match signal {
-            Signal::Entry { room, entry } => {
-                let (overflown, hole) = hub.offer(room, entry, Instant::now());
-                if hole {
-                    self.holes.insert(room);
-                }
-                gateway.cut(overflown);
-            }
+            Signal::Entry { room, entry } => self.entries(Some((room, vec![entry]))),
             Signal::Room { room, hint, except } => {
                 if let Hint::MemberJoined { user, .. } = &hint {
                     hub.joined(room, user.id);

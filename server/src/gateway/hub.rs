@@ -224,15 +224,15 @@ impl Hub {
         }
     }
 
-    /// An entry came over the wire.
-    pub(super) fn offer(&self, room: RoomId, entry: Arc<Entry>, now: Instant) -> (Overflown, bool) {
+    /// Entries of a room came over the wire.
+    pub(super) fn offer(&self, room: RoomId, entries: Vec<Arc<Entry>>, now: Instant) -> (Overflown, bool) {
         let mut inner = self.inner();
         let Some(found) = inner.rooms.get_mut(&room) else { return (Vec::new(), false) };
         if !found.sequencer.started() {
             // Only pending subscriptions: a kick must find them all the same.
-            return (inner.apply(room, &entry), false);
+            return (entries.iter().flat_map(|entry| inner.apply(room, entry)).collect(), false);
         }
-        let told = found.sequencer.offer(entry, now);
+        let told: Vec<_> = entries.into_iter().flat_map(|entry| found.sequencer.offer(entry, now)).collect();
         let hole = found.sequencer.has_hole();
         (inner.tell(room, &told), hole)
     }
@@ -331,17 +331,19 @@ impl Inner {
     /// Tells entries in order; each is encoded once. What an entry ends, ends before the next one.
     fn tell(&mut self, room: RoomId, entries: &[Arc<Entry>]) -> Overflown {
         let mut overflown = Vec::new();
-        for entry in entries {
+        // All of a run to one connection, then to the next: what it is told at once leaves in one write.
+        for run in entries.split_inclusive(|entry| changes_followers(&entry.body)) {
             let Some(found) = self.rooms.get_mut(&room) else { break };
             found.stirred = true;
-            let data = raw(&**entry);
-            let name = entry.body.name();
+            let told: Vec<_> = run.iter().map(|entry| (entry.body.name(), raw(&**entry))).collect();
             for sub in found.subs.values().filter(|sub| sub.active) {
-                if sub.conn.outbox.push(Out::Event(name, Arc::clone(&data))) == Pushed::Full {
+                if told.iter().any(|(name, data)| sub.conn.tell_event(name, data) == Pushed::Full) {
                     overflown.push(Arc::clone(&sub.conn));
                 }
             }
-            overflown.append(&mut self.apply(room, entry));
+            if let Some(last) = run.last() {
+                overflown.append(&mut self.apply(room, last));
+            }
         }
         overflown
     }
@@ -371,6 +373,11 @@ impl Inner {
         }
         overflown
     }
+}
+
+/// Whether an entry ends subscriptions: nobody it takes out may be told what comes after it.
+fn changes_followers(body: &EntryBody) -> bool {
+    matches!(body, EntryBody::MemberRemoved { .. } | EntryBody::RoomUpdated { kind: Some(RoomKind::Private), .. })
 }
 
 fn tell_gone(name: &RoomName, conns: Vec<Arc<Conn>>) -> Overflown {

@@ -67,6 +67,30 @@ pub(super) enum Pushed {
     Full,
 }
 
+/// What was emitted past the queue since the peer was last seen to take something.
+#[derive(Debug, Default)]
+pub(super) struct Credit {
+    flow: u64,
+    packets: usize,
+    bytes: usize,
+}
+
+impl Credit {
+    /// Takes the place of a packet of `size` bytes; false: the writer must wait for the peer first. `flow` moves on
+    /// whenever the peer takes something.
+    pub(super) fn take(&mut self, flow: u64, size: usize) -> bool {
+        if self.flow != flow {
+            *self = Self { flow, ..Self::default() };
+        }
+        if self.packets >= BATCH || self.bytes + size > BATCH_BYTES {
+            return false;
+        }
+        self.packets += 1;
+        self.bytes += size;
+        true
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Out>,
@@ -76,6 +100,7 @@ struct State {
     packets: usize,
     /// Nothing goes out before `ready`.
     open: bool,
+    credit: Credit,
     ending: Option<Ending>,
 }
 
@@ -109,6 +134,18 @@ impl Outbox {
     /// Queues a packet.
     pub(super) fn push(&self, out: Out) -> Pushed {
         self.push_up_to(out, self.max_packets, self.max_bytes, Pushed::Full)
+    }
+
+    /// Emits a packet at once by `emit`, if nothing waits before it and `emit` can; else queues it. Saves the writer's
+    /// wake-up, which costs more than the packet.
+    pub(super) fn push_direct(&self, out: Out, emit: impl FnOnce(&Out, &mut Credit) -> bool) -> Pushed {
+        let mut state = self.state();
+        let first = state.open && state.packets == 0 && state.ending.is_none();
+        if first && emit(&out, &mut state.credit) {
+            return Pushed::Ok;
+        }
+        drop(state);
+        self.push(out)
     }
 
     /// Queues what may be lost; left out from half full on.
@@ -271,6 +308,38 @@ mod tests {
         outbox.sent(1, taken[0].size());
         assert_eq!(outbox.push(event("a", 80_000)), Pushed::Full, "too many bytes");
         assert_eq!(outbox.push(event("a", 1)), Pushed::Ok);
+    }
+
+    #[tokio::test]
+    async fn what_comes_first_goes_past_the_queue_until_the_peer_lags() {
+        let outbox = Outbox::new(&limits(10, 100_000));
+        let mut told = Vec::new();
+        let mut push = |name, flow| {
+            let emit = |out: &Out, credit: &mut Credit| {
+                let Out::Event(name, _) = out else { panic!() };
+                let taken = credit.take(flow, BATCH_BYTES / 2);
+                if taken {
+                    told.push(*name);
+                }
+                taken
+            };
+            outbox.push_direct(event(name, 1), emit)
+        };
+        push("before", 1);
+        outbox.open(event("ready", 1));
+        push("behind", 1);
+        assert_eq!(names(outbox.next().await), ["ready", "before", "behind"]);
+        outbox.sent(3, 1_000);
+        for name in ["a", "b", "c", "d"] {
+            push(name, 1);
+        }
+        assert_eq!(names(outbox.next().await), ["c", "d"], "after a batch the writer waits for the peer");
+        push("e", 2);
+        outbox.sent(2, 1_000);
+        assert_eq!(names(outbox.next().await), ["e"], "never past what the writer has in its hands");
+        outbox.sent(1, 1_000);
+        push("f", 2);
+        assert_eq!(told, ["a", "b", "f"]);
     }
 
     #[tokio::test]

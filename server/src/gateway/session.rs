@@ -150,6 +150,8 @@ fn attach(gateway: &Arc<Gateway>, conn: &Arc<Conn>, socket: &Arc<Socket>) {
         of_gateway.end(&of_conn, Ending::Gone);
     });
     socket.extensions.insert(Arc::clone(conn));
+    // Once: a connection is made for one socket.
+    let _set = conn.socket.set(Arc::downgrade(socket));
     gateway.tasks.spawn(writer::run(Arc::clone(gateway), Arc::clone(conn), Arc::clone(socket)));
     gateway.tasks.spawn(inbox::serve(Arc::clone(gateway), Arc::clone(conn), requests));
 }

@@ -66,6 +66,11 @@ impl Transport {
         self.handles().iter().any(ConnHandle::is_blocked)
     }
 
+    /// Writes done so far on all its connections; `None` while one of them waits for the peer to read.
+    pub(super) fn flow(&self) -> Option<u64> {
+        self.handles().iter().try_fold(0, |sum, h| (!h.is_blocked()).then(|| h.writes().wrapping_add(sum)))
+    }
+
     /// Polls seen so far.
     pub(super) fn polls(&self) -> u64 {
         self.polls.load(Ordering::Relaxed)

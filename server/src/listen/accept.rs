@@ -184,7 +184,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let io = TokioIo::new(Guarded::new(stream, handle.clone(), share.clone(), WRITE_STALL));
-    let (token, peer) = (handle.token().clone(), handle.peer.ip());
+    let (own, peer) = (handle.clone(), handle.peer.ip());
     let (drain, cut, head_time) = (options.drain.clone(), options.cut.clone(), options.head_time);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let mut handle = handle.clone();
@@ -227,7 +227,7 @@ where
                 draining = true;
                 conn.as_mut().graceful_shutdown();
             }
-            () = cut.cancelled() => token.cancel(),
+            () = cut.cancelled() => own.cut(),
         }
         if cut.is_cancelled() {
             return;

@@ -69,7 +69,7 @@ impl Guarded {
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if self.handle.token().is_cancelled() {
+        if self.handle.is_cut() {
             return Poll::Ready(Err(cut_error()));
         }
         if let Poll::Ready(done) = write(Pin::new(&mut self.inner), cx) {
@@ -95,7 +95,7 @@ fn cut_error() -> io::Error {
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.handle.token().is_cancelled() {
+        if this.handle.is_cut() {
             return Poll::Ready(Err(cut_error()));
         }
         if let Poll::Ready(done) = Pin::new(&mut this.inner).poll_read(cx, buf) {
@@ -129,7 +129,7 @@ impl AsyncWrite for Guarded {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.handle.token().is_cancelled() {
+        if this.handle.is_cut() {
             return Poll::Ready(Ok(()));
         }
         if !this.finished {
@@ -161,19 +161,19 @@ mod tests {
     use super::super::Caps;
     use super::*;
 
-    async fn pair(stall: Duration) -> (Guarded, TcpStream, CancellationToken) {
+    async fn pair(stall: Duration) -> (Guarded, TcpStream, ConnHandle) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, peer) = listener.accept().await.unwrap();
         let handle = ConnHandle::new(peer);
-        let token = handle.token().clone();
+        let known = handle.clone();
         let share = Arc::new(Share::new(Caps::new(1).take(peer.ip()).unwrap(), peer.ip()));
-        (Guarded::new(server, handle, share, stall), client, token)
+        (Guarded::new(server, handle, share, stall), client, known)
     }
 
     #[tokio::test]
     async fn a_cut_ends_a_waiting_read_and_a_waiting_write() {
-        let (server, _client, token) = pair(WRITE_STALL).await;
+        let (server, _client, handle) = pair(WRITE_STALL).await;
         let (mut read, mut write) = tokio::io::split(server);
         let reader = tokio::spawn(async move { read.read_u8().await.unwrap_err().kind() });
         let writer = tokio::spawn(async move {
@@ -185,14 +185,14 @@ mod tests {
             }
         });
         tokio::task::yield_now().await;
-        token.cancel();
+        handle.cut();
         assert_eq!(reader.await.unwrap(), io::ErrorKind::ConnectionAborted);
         assert_eq!(writer.await.unwrap(), io::ErrorKind::ConnectionAborted);
     }
 
     #[tokio::test]
     async fn a_peer_that_stops_reading_fails_the_write_and_ends_the_read() {
-        let (server, _client, token) = pair(Duration::from_millis(50)).await;
+        let (server, _client, handle) = pair(Duration::from_millis(50)).await;
         let (mut read, mut write) = tokio::io::split(server);
         let reader = tokio::spawn(async move { read.read_u8().await.unwrap_err().kind() });
         let block = vec![0u8; 1 << 20];
@@ -202,13 +202,13 @@ mod tests {
             }
         };
         assert_eq!(kind, io::ErrorKind::TimedOut);
-        assert!(token.is_cancelled());
+        assert!(handle.is_cut());
         assert_eq!(reader.await.unwrap(), io::ErrorKind::ConnectionAborted);
     }
 
     #[tokio::test]
     async fn the_last_answer_arrives_though_the_peer_still_sends() {
-        let (mut server, mut client, _token) = pair(WRITE_STALL).await;
+        let (mut server, mut client, _handle) = pair(WRITE_STALL).await;
         let sender = tokio::spawn(async move {
             let _ = client.write_all(&[b'x'; 200_000]).await;
             let mut answer = String::new();

@@ -2,7 +2,7 @@
 //! libraries that see packets may not speak below `info`, whatever the filter says.
 
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -39,7 +39,9 @@ where
         LogFormat::Text => base.boxed(),
         LogFormat::Json => base.json().flatten_event(true).boxed(),
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter.and(filter_fn(is_discreet))))
+    // Without the hint no level is ruled out beforehand, and every line a library might log costs time.
+    let discreet = filter_fn(is_discreet).with_max_level_hint(LevelFilter::TRACE);
+    tracing_subscriber::registry().with(lines.with_filter(filter.and(discreet)))
 }
 
 fn is_discreet(event: &Metadata<'_>) -> bool {
