@@ -171,7 +171,7 @@ impl Api {
         if (200..300).contains(&status) {
             // `204` for a request that gives nothing.
             let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-            return serde_json::from_slice(bytes).map_err(|e| self.odd(format!("{e} in its answer")));
+            return serde_json::from_slice(bytes).map_err(|e| self.odd(unreadable(&e)));
         }
         Err(self.refusal(status, &bytes))
     }
@@ -196,6 +196,7 @@ impl Api {
         match failure {
             Failure::Connect(reason) => ApiError::Unreachable { server, reason },
             Failure::Broken(reason) => ApiError::NoAnswer { server, reason },
+            Failure::Odd(reason) => self.odd(format!("it does not speak HTTP ({reason})")),
             Failure::TooLarge => self.too_large(),
         }
     }
@@ -229,7 +230,7 @@ impl Api {
             source = cause.source();
         }
         if error.is_timeout() && reason.is_empty() || reason == "operation timed out" {
-            "no answer in time".clone_into(&mut reason);
+            "it took too long".clone_into(&mut reason);
         }
         if reason.is_empty() {
             reason = error.to_string();
@@ -242,6 +243,14 @@ impl Api {
         } else {
             ApiError::NoAnswer { server, reason }
         }
+    }
+}
+
+/// Why an answer cannot be used.
+fn unreadable(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => format!("its answer is not as agreed ({error})"),
+        _ => "its answer is not JSON".to_owned(),
     }
 }
 

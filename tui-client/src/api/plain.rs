@@ -21,6 +21,8 @@ pub enum Failure {
     Connect(String),
     /// It broke after that.
     Broken(String),
+    /// What came is not HTTP.
+    Odd(String),
     /// More than [`LARGEST`].
     TooLarge,
 }
@@ -57,7 +59,7 @@ impl Plain {
 
     /// Sends a request and reads the whole answer: status and body.
     pub async fn send(&self, parts: Parts<'_>) -> Result<(u16, Vec<u8>), Failure> {
-        let late = || "no answer in time".to_owned();
+        let late = || format!("it took more than {:?}", self.timeout);
         let deadline = tokio::time::Instant::now() + self.timeout;
         let mut slot = self.sender.lock().await;
         let mut ready = slot.take();
@@ -76,7 +78,7 @@ impl Plain {
         };
         let request = self.request(parts).map_err(|e| Failure::Connect(e.to_string()))?;
         let answer = async {
-            let response = sender.send_request(request).await.map_err(|e| Failure::Broken(reason(&e)))?;
+            let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
             let status = response.status().as_u16();
             Ok((status, read(response).await?))
         };
@@ -116,7 +118,7 @@ impl Plain {
 async fn read(response: Response<Incoming>) -> Result<Vec<u8>, Failure> {
     let (mut body, mut bytes) = (response.into_body(), Vec::new());
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|e| Failure::Broken(reason(&e)))?;
+        let frame = frame.map_err(|e| broken(&e))?;
         if let Some(data) = frame.data_ref() {
             if bytes.len() + data.len() > LARGEST {
                 return Err(Failure::TooLarge);
@@ -125,6 +127,11 @@ async fn read(response: Response<Incoming>) -> Result<Vec<u8>, Failure> {
         }
     }
     Ok(bytes)
+}
+
+/// What came after the request had gone out: nothing whole, or nothing of HTTP.
+fn broken(error: &hyper::Error) -> Failure {
+    if error.is_parse() { Failure::Odd(reason(error)) } else { Failure::Broken(reason(error)) }
 }
 
 /// The innermost cause.

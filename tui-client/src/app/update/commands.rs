@@ -9,7 +9,7 @@ use chat_common::{RoomRef, text};
 
 use super::{browse, compose, global};
 use crate::app::picker::PickerKind;
-use crate::app::{App, Ask, Confirmed, Effect, Overlay, Pending, RoomId};
+use crate::app::{App, Ask, Confirmed, EchoState, Effect, Overlay, Pending, RoomId};
 use crate::command::Invocation as I;
 use crate::guest;
 use crate::keymap::{Action, Context};
@@ -194,6 +194,9 @@ fn ask_leave(app: &mut App, index: usize) {
     if private {
         question.push_str("\nIt is private: somebody must let you in again.");
     }
+    if room.summary.is_none() && !room.echoes.is_empty() {
+        question.push_str("\nWhat was refused there is dropped.");
+    }
     app.overlay = Some(Overlay::Confirm { question, yes: Confirmed::Leave(id) });
 }
 
@@ -204,6 +207,9 @@ pub(super) fn leave(app: &mut App, id: RoomId, fx: &mut Vec<Effect>) {
     if known {
         send(app, Ask::Leave(room::Leave { room: target }), Pending::Left(id), fx);
     } else {
+        // Nothing can be sent to what is not there; kept in the outbox, it would open this again at the next start.
+        let refused = room.echoes.iter().filter(|e| matches!(e.state, EchoState::Refused(_)));
+        fx.extend(refused.map(|e| Effect::Discard(e.client_id.clone())));
         global::forget(app, id);
         let key = app.keymap.hint(Context::Global, Action::Jump);
         app.say(format!("closed; {key} opens rooms"));

@@ -445,6 +445,21 @@ fn a_name_that_no_account_has_may_be_a_guests() {
 }
 
 #[test]
+fn leaving_what_never_was_drops_what_was_refused_there() {
+    let mut at = At::ops();
+    at.types("/msg nobody hi");
+    at.keys("enter");
+    let echo = at.app.room().unwrap().echoes[0].clone();
+    let refused = EchoState::Refused(ErrorBody::new(ErrorCode::NotFound, "no such user"));
+    at.net(Event::Outbox { client_id: echo.client_id.clone(), room: echo.room, state: refused });
+    at.types("/leave");
+    at.keys("enter");
+    at.keys("y");
+    assert!(at.wishes.contains(&Effect::Discard(echo.client_id)), "{:?}", at.wishes);
+    assert_eq!(at.app.room().unwrap().title(), "#ops");
+}
+
+#[test]
 fn an_endless_list_of_rooms_is_cut() {
     let mut at = At::ops();
     for n in 0..1_500 {
