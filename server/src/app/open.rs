@@ -64,6 +64,6 @@ pub fn parts(config: &Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> anyho
             version: env!("CARGO_PKG_VERSION").to_owned(),
             node: "main".to_owned(),
         },
-        auth: Auth::load_or_create(&config.data_dir.join(KEY_FILE))?,
+        auth: Auth::load_or_create(&config.data_dir.join(KEY_FILE))?.with_access_life(config.auth.access_token_life()),
     })
 }

@@ -1,11 +1,11 @@
-//! The TOML file: the flags' names with `_` for `-`, and `[limits]`.
+//! The TOML file: the flags' names with `_` for `-`, `[auth]` and `[limits]`.
 
 use std::path::{Path, PathBuf};
 
 use chat_common::Limits;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Config, ConfigError, Database, Durability, Listen, LogFormat, Origin, Transports};
+use super::{Auth, Config, ConfigError, Database, Durability, Listen, LogFormat, Origin, Transports};
 use crate::domain::policy::{Guests, Registration};
 use crate::listen::Cidr;
 
@@ -44,6 +44,7 @@ pub struct File {
     #[serde(default, deserialize_with = "log_filter")]
     pub(super) log: Option<String>,
     pub(super) log_format: Option<LogFormat>,
+    pub(super) auth: Option<Auth>,
     pub(super) limits: Option<Limits>,
 }
 
@@ -67,6 +68,9 @@ impl File {
         };
         let file: Self =
             toml::from_str(text).map_err(|e| wrong(e.span().map_or(0, |s| s.start), plain(e.message())))?;
+        if let Some(auth) = &file.auth {
+            auth.check().map_err(|(key, message)| wrong(key_at(text, &key), message))?;
+        }
         if let Some(limits) = &file.limits {
             super::limits::check(limits).map_err(|(key, message)| wrong(key_at(text, &key), message))?;
         }
@@ -139,6 +143,7 @@ impl From<&Config> for File {
             trusted_proxy: Some(c.trusted_proxy.clone()),
             log: Some(c.log.filter.clone()),
             log_format: Some(c.log.format),
+            auth: Some(c.auth.clone()),
             limits: Some(c.limits.clone()),
         }
     }

@@ -2,6 +2,7 @@
 //! no sense are errors that name the place.
 
 mod access;
+mod auth;
 mod database;
 mod file;
 mod flags;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use chat_common::Limits;
 
 pub use access::{Origin, Transport, Transports};
+pub use auth::Auth;
 pub use database::{Database, Durability};
 pub use file::File;
 pub use flags::Flags;
@@ -54,6 +56,8 @@ pub struct Config {
     pub log: Log,
     /// As clients are told it.
     pub name: String,
+    /// How long tokens live.
+    pub auth: Auth,
     /// What is allowed.
     pub limits: Limits,
     /// The file that was read.
@@ -148,6 +152,7 @@ impl Config {
                 format: flags.log_format.or(file.log_format).unwrap_or(log_default.format),
             },
             name,
+            auth: file.auth.unwrap_or_default(),
             limits,
             source,
         })
@@ -196,6 +201,18 @@ mod tests {
         assert_eq!(c.guests, policy::Guests::Off);
         assert_eq!(c.registration, policy::Registration::Auto);
         assert_eq!((c.limits.text_bytes, c.limits.history_page), (100, 200));
+    }
+
+    #[test]
+    fn an_access_token_lives_from_seconds_to_a_day() {
+        assert_eq!(merged(&[], "", &none).unwrap().auth.access_token_seconds, 900);
+        let c = merged(&[], "[auth]\naccess_token_seconds = 5\n", &none).unwrap();
+        assert_eq!(c.auth.access_token_life(), std::time::Duration::from_secs(5));
+        for bad in [4, 86_401] {
+            let e = merged(&[], &format!("[auth]\naccess_token_seconds = {bad}\n"), &none).unwrap_err();
+            let expected = format!("t.toml:2:1: access_token_seconds is {bad}; it must be 5 to 86400");
+            assert_eq!(e.to_string(), expected);
+        }
     }
 
     #[test]

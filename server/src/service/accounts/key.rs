@@ -16,8 +16,8 @@ use super::secret;
 use super::throttle::Throttle;
 use crate::service::{Error, Result};
 
-/// An access token lives so long.
-pub(super) const ACCESS: Duration = Duration::from_secs(15 * 60);
+/// An access token lives so long where nothing else is said.
+const ACCESS: Duration = Duration::from_secs(15 * 60);
 /// No token of ours comes near it; a longer one is refused before any work.
 const MAX_TOKEN: usize = 2_048;
 
@@ -25,6 +25,8 @@ const MAX_TOKEN: usize = 2_048;
 #[derive(Clone)]
 pub struct Auth {
     inner: Arc<Inner>,
+    /// Of an access token.
+    life: Duration,
 }
 
 struct Inner {
@@ -70,6 +72,7 @@ impl Auth {
         validation.validate_exp = false;
         validation.validate_aud = false;
         Self {
+            life: ACCESS,
             inner: Arc::new(Inner {
                 sign: EncodingKey::from_secret(&access),
                 verify: DecodingKey::from_secret(&access),
@@ -81,10 +84,16 @@ impl Auth {
         }
     }
 
+    /// With access tokens that live so long instead of 15 minutes.
+    #[must_use]
+    pub fn with_access_life(self, life: Duration) -> Self {
+        Self { life, ..self }
+    }
+
     /// Signs an access token; gives it with its end.
     pub(super) fn sign(&self, user: UserId, session: &str, now: Timestamp) -> Result<(String, Timestamp)> {
         let iat = now.as_millis().div_euclid(1_000);
-        let exp = iat + i64::try_from(ACCESS.as_secs()).unwrap_or(0);
+        let exp = iat + i64::try_from(self.life.as_secs()).unwrap_or(0);
         let claims = Claims { sub: user, sid: session.to_owned(), iat, exp };
         let token =
             jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.inner.sign).map_err(|error| {
