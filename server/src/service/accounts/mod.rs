@@ -1,9 +1,10 @@
 //! Who one is: accounts, guests, sessions, access tokens.
 //!
-//! `keyfile` keeps the server's secret, `key` signs, `password` hashes, `secret` makes and hashes opaque tokens,
+//! `keyfile` keeps the server's secret, `key` signs, `password` hashes (with `argon`), `secret` makes and hashes opaque tokens,
 //! `throttle` slows guessing down; `enter` opens and ends sessions, `proof` reads a bearer token, `me` is about
 //! oneself.
 
+mod argon;
 mod enter;
 mod key;
 mod keyfile;

@@ -4,11 +4,12 @@
 use std::num::NonZero;
 use std::sync::Arc;
 
+use argon2::Params;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
+use super::argon::Engine;
 use crate::service::{Error, Result};
 
 /// KiB of memory one hash takes.
@@ -92,12 +93,12 @@ impl Hasher {
     }
 }
 
-fn engine() -> Result<Argon2<'static>> {
+fn engine() -> Result<Engine> {
     let params = Params::new(MEMORY, PASSES, 1, None).map_err(|error| {
         tracing::error!(%error, "the parameters of password hashing are wrong");
         Error::Internal
     })?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+    Ok(Engine::new(params))
 }
 
 #[cfg(test)]
