@@ -73,6 +73,9 @@ impl Lifecycle {
     }
 }
 
+/// A write beyond the largest file that the process may have; the same number on all Unixes but MIPS.
+const SIGXFSZ: i32 = 25;
+
 /// SIGTERM and SIGINT; from its making on they do not kill the process any more.
 #[derive(Debug)]
 pub struct Signals {
@@ -83,6 +86,8 @@ pub struct Signals {
 impl Signals {
     /// Takes the signals over; within a tokio runtime.
     pub fn take() -> std::io::Result<Self> {
+        // The write fails as well, which the store knows how to live with. Once taken over it stays so.
+        let _kept_by_tokio = signal(SignalKind::from_raw(SIGXFSZ))?;
         Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
     }
 

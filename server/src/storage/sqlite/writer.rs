@@ -254,6 +254,10 @@ impl Writer {
                 if !self.conn.is_autocommit() {
                     let _ended = self.conn.execute_batch("ROLLBACK");
                 }
+                // A slice that could not begin leaves its own way of syncing behind.
+                if let Err(error) = self.conn.execute_batch(self.durability.pragma()) {
+                    tracing::error!(%error, "commits may not be synced until background work goes on");
+                }
                 self.cache.clear();
                 self.paused_until = Some(Instant::now() + PAUSE);
             }
