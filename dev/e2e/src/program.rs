@@ -66,6 +66,21 @@ pub fn resident_kib(pid: u32) -> u64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number of kB")
 }
 
+/// Lets this process, and those it starts from now on, open some thousand files and connections.
+pub fn open_many_files() {
+    let pid = std::process::id().to_string();
+    let done = Command::new("prlimit").args(["--pid", &pid, "--nofile=8192:"]).status();
+    assert!(done.is_ok_and(|s| s.success()), "prlimit of util-linux cannot let this process open 8,192 files");
+}
+
+/// Lets a process of ours make its files no longer than this many bytes, or as long as it likes again.
+pub fn limit_file_size(pid: u32, bytes: Option<u64>) {
+    let limit = bytes.map_or_else(|| "unlimited".to_owned(), |b| b.to_string());
+    let done =
+        Command::new("prlimit").args(["--pid", &pid.to_string(), &format!("--fsize={limit}:unlimited")]).status();
+    assert!(done.is_ok_and(|s| s.success()), "prlimit of util-linux cannot limit the files of {pid}");
+}
+
 /// Runs a command to its end with `input` on its standard input, off the async threads.
 pub async fn finish(mut command: Command, input: &[u8]) -> Output {
     let input = input.to_vec();

@@ -23,6 +23,32 @@ pub async fn http(address: &str, request: &[u8]) -> String {
     String::from_utf8_lossy(&rest(&mut stream).await).into_owned()
 }
 
+/// Sends one request and gives the head of the answer and what has come with it; the connection may stay open.
+pub async fn http_once(address: &str, request: &[u8]) -> String {
+    let mut stream = connect(address).await;
+    stream.write_all(request).await.expect("an open connection takes a request");
+    let mut all = Vec::new();
+    let mut buffer = vec![0; 8192];
+    let read = async {
+        // The head, and as much of a body as it announces.
+        while !is_whole(&all) {
+            match stream.read(&mut buffer).await {
+                Ok(n) if n > 0 => all.extend_from_slice(&buffer[..n]),
+                _ => break,
+            }
+        }
+    };
+    wait::soon("an answer", read).await;
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|l| l.strip_prefix("content-length:")?.trim().parse().ok()).unwrap_or(0);
+    body.len() >= length
+}
+
 /// `GET path` with further header lines; the whole answer.
 pub async fn get(address: &str, path: &str, headers: &str) -> String {
     http(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n").as_bytes())

@@ -17,6 +17,10 @@ pub struct Options {
     pub limits: Vec<String>,
     /// Further arguments.
     pub args: Vec<String>,
+    /// How long an access token lives, in seconds; the default if it is not said.
+    pub access_token_seconds: Option<u64>,
+    /// The data folder is a disk of its own with so many MiB; see [`small_disk`].
+    pub disk_mib: Option<u32>,
 }
 
 impl Options {
@@ -35,6 +39,21 @@ impl Options {
     #[must_use]
     pub fn limit(mut self, name: &str, value: u64) -> Self {
         self.limits.push(format!("{name} = {value}"));
+        self
+    }
+
+    /// With access tokens that live so many seconds.
+    #[must_use]
+    pub fn access_token_seconds(mut self, seconds: u64) -> Self {
+        self.access_token_seconds = Some(seconds);
+        self
+    }
+
+    /// With a data folder on a disk of so many MiB that only the server sees, and that is gone when it ends. Ask
+    /// [`small_disk`] first.
+    #[must_use]
+    pub fn disk_mib(mut self, mib: u32) -> Self {
+        self.disk_mib = Some(mib);
         self
     }
 
@@ -71,8 +90,13 @@ impl Server {
 
     async fn launch(&mut self) {
         let config = self.folder.path().join("server.toml");
-        std::fs::write(&config, format!("[limits]\n{}\n", self.options.limits.join("\n"))).expect("the config");
-        let mut command = program::isolated(program::path("chat-server"), self.folder.path());
+        let life = self.options.access_token_seconds.map(|s| format!("access_token_seconds = {s}"));
+        let (life, limits) = (life.unwrap_or_default(), self.options.limits.join("\n"));
+        std::fs::write(&config, format!("[auth]\n{life}\n[limits]\n{limits}\n")).expect("the config");
+        let mut command = match self.options.disk_mib {
+            Some(mib) => on_a_small_disk(mib, self.folder.path(), &self.data_dir()),
+            None => program::isolated(program::path("chat-server"), self.folder.path()),
+        };
         command
             .args(["--listen", &format!("127.0.0.1:{}", self.port), "--config"])
             .arg(&config)
@@ -118,6 +142,12 @@ impl Server {
     /// Where its data lies.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Where its data lies as the server itself sees it, a disk of its own included.
+    pub fn data_dir_inside(&self) -> PathBuf {
+        let path = self.data_dir();
+        Path::new("/proc").join(self.pid().to_string()).join("root").join(path.strip_prefix("/").unwrap_or(&path))
     }
 
     /// A folder that is removed with the server.
@@ -171,6 +201,13 @@ impl Server {
         program::resident_kib(self.pid())
     }
 
+    /// Connections on `/chat`, as the metrics tell.
+    pub async fn connections(&self) -> u64 {
+        let metrics = crate::raw::get(&self.address(), "/metrics", "").await;
+        let line = metrics.lines().find_map(|l| l.strip_prefix("chat_connections "));
+        line.and_then(|n| n.trim().parse().ok()).unwrap_or_else(|| panic!("no chat_connections in {metrics}"))
+    }
+
     /// REST without a token.
     pub fn api(&self) -> Api {
         Api::new(&self.url())
@@ -201,6 +238,25 @@ impl Drop for Server {
             eprintln!("--- what chat-server said:\n{}---", self.said());
         }
     }
+}
+
+/// A new mount namespace, the disk in it, and in the place of the shell what follows.
+const MOUNT: &str = "mount -t tmpfs -o size=${0}m none \"$1\" && shift && exec \"$@\"";
+
+/// `chat-server` with its data on a disk of `mib`; the process keeps its id.
+fn on_a_small_disk(mib: u32, home: &Path, data: &Path) -> std::process::Command {
+    std::fs::create_dir_all(data).expect("a folder for the disk");
+    let mut command = program::isolated("unshare", home);
+    command.args(["-rm", "sh", "-c", MOUNT, &mib.to_string()]).arg(data).arg(program::path("chat-server"));
+    command
+}
+
+/// Whether this machine lets us mount a small disk that only one process sees.
+pub fn small_disk() -> bool {
+    let folder = tempfile::tempdir().expect("a folder for the disk");
+    let mut command = program::isolated("unshare", folder.path());
+    command.args(["-rm", "sh", "-c", MOUNT, "1"]).arg(folder.path()).arg("true");
+    command.stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }
 
 /// The port in `chat-server VERSION ready on http://127.0.0.1:PORT`.

@@ -1,42 +1,49 @@
 //! Faults of one machine: readers that stall, ends under load, storms of reconnects.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_e2e::raw::{self, RawWebSocket};
 use chat_e2e::socket::End;
-use chat_e2e::{Options, Server, Terminal, program, wait};
+use chat_e2e::{Server, Terminal, program, wait};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_reader_that_stops_reading_is_cut_and_others_are_not_held_up() {
-    // A busy room needs more than the kernel's own buffers hold.
-    let server = Server::with(Options::roomy().limit("queue_bytes", 256 * 1024)).await;
+    let server = Server::start().await;
     let (ana, slow) = (server.account("ana").await, server.account("slow").await);
+    let mut a = ana.socket().await;
+    a.join("lobby").await;
+    let text = "x".repeat(8_000);
+    // What the server keeps for any busy room is there before the reader comes.
+    for n in 0..1_500 {
+        a.say("lobby", &text, &format!("w{n}")).await;
+        a.event("message:created").await;
+    }
     let mut stalled = RawWebSocket::chat(&server.address(), &slow.token).await;
     stalled.text("42/chat,1[\"room:join\",{\"room\":\"lobby\"}]").await;
     stalled.wait_for("43/chat,1[").await;
     let stalled = stalled.into_stream();
-    let mut a = ana.socket().await;
-    a.join("lobby").await;
-    let before = server.resident_kib();
-    let text = "x".repeat(8_000);
-    let start = std::time::Instant::now();
-    let mut gone = false;
-    for n in 0..5_000 {
-        a.say("lobby", &text, &format!("k{n}")).await;
-        a.event("message:created").await;
-        if n % 50 == 0 {
-            let present = a.ok("presence:get", json!({"room": "lobby"})).await;
-            gone = !present["present"].to_string().contains("slow");
+    let (before, start) = (server.resident_kib(), Instant::now());
+    let (mut grown, mut n) = (0, 0);
+    // 15 s are promised from when the system's own buffers are full; the rest is for filling them.
+    while server.connections().await == 2 {
+        assert!(start.elapsed() < Duration::from_secs(25), "still held after {n} messages");
+        for _ in 0..25 {
+            n += 1;
+            a.say("lobby", &text, &format!("k{n}")).await;
+            a.event("message:created").await;
         }
-        if gone {
-            break;
-        }
-        assert!(start.elapsed() < Duration::from_secs(50), "still held after {:?} and {n} messages", start.elapsed());
+        grown = grown.max(server.resident_kib().saturating_sub(before));
     }
-    assert!(gone, "still there after 40 MB");
-    let grown = server.resident_kib().saturating_sub(before);
-    assert!(grown < 48 * 1024, "{grown} KiB while one reader stalled");
+    println!("cut after {:?} and {n} messages, {grown} KiB more", start.elapsed());
+    // 1 MiB may wait for it; the rest is room for what allocator and database keep of 5 MB of new messages.
+    assert!(grown < 16 * 1024, "{grown} KiB while one reader stalled");
+    // Presence waits 10 s for it to come back.
+    let cut = Instant::now();
+    while a.ok("presence:get", json!({"room": "lobby"})).await["present"].to_string().contains("slow") {
+        assert!(cut.elapsed() < wait::PATIENCE, "still present");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     drop(stalled);
     a.say("lobby", "all well", "end").await;
 }
@@ -94,43 +101,6 @@ async fn a_second_server_on_the_same_data_is_refused() {
 }
 
 #[tokio::test]
-async fn many_clients_reconnect_at_once_and_lose_nothing() {
-    let mut server = Server::start().await;
-    let ana = server.account("ana").await;
-    let mut crowd = Vec::new();
-    for n in 0..30 {
-        crowd.push(server.guest(&format!("g{n:03}")).await);
-    }
-    let mut sockets = Vec::new();
-    for guest in &crowd {
-        for _ in 0..5 {
-            let mut socket = guest.socket().await;
-            socket.join("lobby").await;
-            sockets.push(socket);
-        }
-    }
-    let epoch = sockets[0].ready["epoch"].clone();
-    drop(sockets);
-    server.restart().await;
-    let said = ana.say("lobby", "while all were away").await;
-    let back: Vec<_> = crowd
-        .iter()
-        .flat_map(|guest| std::iter::repeat_n(guest.clone(), 5))
-        .map(|guest| {
-            let resume = json!({"epoch": epoch, "rooms": {"lobby": 0}});
-            tokio::spawn(async move {
-                let mut socket = guest.socket().await;
-                let resumed = socket.ok("session:resume", resume).await;
-                resumed["rooms"]["lobby"]["entries"][0]["seq"].as_u64()
-            })
-        })
-        .collect();
-    for task in back {
-        assert_eq!(task.await.expect("no panic"), Some(said));
-    }
-}
-
-#[tokio::test]
 async fn health_is_told_and_unknown_paths_are_not_found() {
     let server = Server::start().await;
     let address = server.address();
@@ -156,7 +126,7 @@ async fn a_frozen_server_is_noticed_and_the_client_comes_back() {
     terminal.wait_for("online").await;
     server.signal("STOP");
     // Its heartbeat is 10 s; without one it would be noticed after 45.
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while terminal.screen().text.contains("online") {
         assert!(start.elapsed() < Duration::from_secs(35), "{}", terminal.screen().text);
         tokio::time::sleep(Duration::from_millis(200)).await;

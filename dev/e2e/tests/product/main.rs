@@ -4,7 +4,10 @@
 
 mod authority;
 mod commands;
+mod crowd;
 mod deletion;
+mod disk;
+mod expiry;
 mod faults;
 mod foreign;
 mod messages;

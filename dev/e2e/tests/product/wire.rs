@@ -44,18 +44,22 @@ async fn endless_one_byte_fragments_are_cut_at_the_limit() {
     let server = Server::start().await;
     let ana = server.account("ana").await;
     let mut witness = ana.socket().await;
-    let mut socket = RawWebSocket::chat(&server.address(), &ana.token).await;
-    let before = server.resident_kib();
-    socket.frame(TEXT, true, b"4").await;
     let fragments = raw::frame(MORE, true, b"x").repeat(10_000);
-    let mut sent = 0;
-    // 65,536 bytes are allowed; far beyond that the connection must be gone.
-    while socket.bytes(&fragments).await {
-        sent += 10_000;
-        assert!(sent < 2_000_000, "{sent} fragments of one message were taken");
+    let mut grown = 0;
+    // The first one also brings what the server keeps from then on.
+    for _ in 0..2 {
+        let mut socket = RawWebSocket::chat(&server.address(), &ana.token).await;
+        let before = server.resident_kib();
+        socket.frame(TEXT, true, b"4").await;
+        let mut sent = 0;
+        // 65,536 bytes are allowed; far beyond that, and far from 50 MB, the connection must be gone.
+        while socket.bytes(&fragments).await {
+            sent += 10_000;
+            assert!(sent < 2_000_000, "{sent} fragments of one message were taken");
+        }
+        grown = server.resident_kib().saturating_sub(before);
     }
-    let grown = server.resident_kib().saturating_sub(before);
-    assert!(grown < 4 * 1024, "{grown} KiB for one message");
+    assert!(grown < 1024, "{grown} KiB for one message");
     is_well(&server, &mut witness).await;
 }
 
@@ -125,56 +129,6 @@ async fn broken_packets_close_or_are_ignored() {
         socket.text("42/chat,77[\"ping\",{}]").await;
         let what = &packet[..packet.len().min(40)];
         assert!(socket.closes_or_says("43/chat,77[", wait::PATIENCE).await, "neither closed nor alive after {what:?}");
-    }
-    is_well(&server, &mut witness).await;
-}
-
-#[tokio::test]
-async fn sockets_that_never_connect_are_closed() {
-    let server = Server::start().await;
-    let mut witness = server.account("ana").await.socket().await;
-    let mut idle = Vec::new();
-    for _ in 0..200 {
-        idle.push(RawWebSocket::upgrade(&server.address(), "").await.expect("an upgrade"));
-    }
-    for socket in &mut idle {
-        assert!(socket.closes_within(wait::PATIENCE).await, "a socket without CONNECT is still open");
-    }
-    is_well(&server, &mut witness).await;
-}
-
-#[tokio::test]
-async fn polling_sessions_whose_upgrade_never_finishes_are_gone() {
-    let server = Server::start().await;
-    let address = server.address();
-    let mut witness = server.account("ana").await.socket().await;
-    let mut sessions = Vec::new();
-    for _ in 0..100 {
-        let opened = raw::get(&address, "/socket.io/?EIO=4&transport=polling", "").await;
-        let sid = opened.split("\"sid\":\"").nth(1).and_then(|s| s.split('"').next()).expect("a sid").to_owned();
-        let upgrade = format!("/socket.io/?EIO=4&transport=websocket&sid={sid}");
-        let mut stream = raw::connect(&address).await;
-        let request = format!(
-            "GET {upgrade} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.expect("it is open");
-        sessions.push((sid, stream));
-    }
-    // Each asks once more until its session is unknown; nothing else ends them but the server's own time-outs.
-    let deadline = std::time::Instant::now() + Duration::from_secs(40);
-    for (sid, stream) in sessions {
-        let path = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
-        let body = "2probe";
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        while raw::status(&raw::http(&address, request.as_bytes()).await) != 400 {
-            assert!(std::time::Instant::now() < deadline, "the session {sid} lives on");
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-        drop(stream);
     }
     is_well(&server, &mut witness).await;
 }

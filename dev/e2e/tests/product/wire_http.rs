@@ -50,6 +50,25 @@ async fn other_handshakes_are_refused_with_engine_ios_code() {
         // engineioxide words some of them differently; a code must be there, and it says what is wrong.
         assert!(answer.contains("\"code\":"), "{query} should have code {code}: {answer}");
     }
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let made_up = "/socket.io/?EIO=4&transport=websocket&sid=made-up-by-somebody";
+    let request = format!("GET {made_up} HTTP/1.1\r\nHost: {}\r\n{upgrade}\r\n", server.address());
+    let answer = raw::http_once(&server.address(), request.as_bytes()).await;
+    assert_eq!(raw::status(&answer), 400, "{answer}");
+    assert!(answer.contains("\"code\":"), "{answer}");
+}
+
+#[tokio::test]
+async fn json_nested_thirty_thousand_deep_is_refused() {
+    let server = Server::start().await;
+    let ana = server.account("ana").await;
+    for body in ["[".repeat(30_000), format!("{{\"text\":{}{}}}", "[".repeat(15_000), "]".repeat(15_000))] {
+        let post = ana.api.request(reqwest::Method::POST, "/api/v1/rooms/lobby/messages");
+        let answer = chat_e2e::Api::send(post.header("content-type", "application/json").body(body)).await;
+        answer.refused(chat_common::ErrorCode::Invalid);
+    }
+    ana.say("lobby", "all well").await;
 }
 
 #[tokio::test]
