@@ -31,7 +31,7 @@ const CLIENT: Rules = Rules {
     own_names: &["chat_tui"],
     layers: &[
         // Tables and parsed values.
-        &["command", "keymap", "theme", "server_url"],
+        &["command", "guest", "keymap", "theme", "server_url"],
         &["config", "credentials", "cache"],
         &["api"],
         &["net", "app"],
@@ -41,7 +41,7 @@ const CLIENT: Rules = Rules {
         &["main"],
     ],
     // State and pictures of it: neither network nor disk.
-    narrow: &[("app", &["command", "keymap", "theme"]), ("ui", &["app", "command", "keymap", "theme"])],
+    narrow: &[("app", &["command", "guest", "keymap", "theme"]), ("ui", &["app", "command", "keymap", "theme"])],
     only_in: &[
         ("rust_socketio", &["net/socketio.rs"]),
         ("rusqlite", &["cache/"]),

@@ -1,14 +1,26 @@
 //! `config`: where the file lies, what holds, whether it is right, and an example.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::args::{ConfigArgs, ConfigWhat, Global};
 use super::context::{self, Context};
 use super::error::CliError;
 use super::output;
 use crate::config;
+
+/// What `config show --json` says.
+#[derive(Serialize)]
+struct Shown<'a> {
+    server: String,
+    profile: &'a str,
+    rooms: Vec<String>,
+    timeout_ms: u64,
+    credentials: PathBuf,
+    state: PathBuf,
+}
 
 /// Does it.
 pub fn run(args: &ConfigArgs, global: &Global) -> Result<ExitCode, CliError> {
@@ -31,15 +43,14 @@ pub fn run(args: &ConfigArgs, global: &Global) -> Result<ExitCode, CliError> {
             let context = Context::new(global.clone(), None)?;
             let rooms: Vec<String> = context.rooms.iter().map(ToString::to_string).collect();
             if context.json {
-                output::json(&json!({
-                    "v": 1,
-                    "server": context.server.to_string(),
-                    "profile": context.profile,
-                    "rooms": rooms,
-                    "timeout_ms": u64::try_from(context.timeout.as_millis()).unwrap_or(u64::MAX),
-                    "credentials": context.paths.credentials_file(),
-                    "state": context.paths.cache_file(),
-                }))?;
+                output::json(&Shown {
+                    server: context.server.to_string(),
+                    profile: &context.profile,
+                    rooms,
+                    timeout_ms: u64::try_from(context.timeout.as_millis()).unwrap_or(u64::MAX),
+                    credentials: context.paths.credentials_file(),
+                    state: context.paths.cache_file(),
+                })?;
             } else {
                 output::line(&format!("server   {}", context.server))?;
                 output::line(&format!("profile  {}", context.profile))?;
