@@ -8,6 +8,7 @@ mod fanout;
 mod process;
 mod sends;
 mod startup;
+mod store;
 
 use std::path::PathBuf;
 
