@@ -163,6 +163,22 @@ impl RawWebSocket {
         tokio::time::timeout(patience, read).await.is_ok()
     }
 
+    /// As [`Self::closes_within`], but its pings are answered: only something else can end it.
+    pub async fn closes_though_it_answers(&mut self, patience: Duration) -> bool {
+        let read = async {
+            let mut buffer = vec![0; 8192];
+            while let Ok(n) = self.stream.read(&mut buffer).await {
+                if n == 0 {
+                    return;
+                }
+                if buffer[..n].windows(3).any(|w| w == [0x80 | TEXT, 1, b'2']) {
+                    self.text("3").await;
+                }
+            }
+        };
+        tokio::time::timeout(patience, read).await.is_ok()
+    }
+
     /// Whether the server ends this connection in that time, or says something that holds `what`.
     pub async fn closes_or_says(&mut self, what: &str, patience: Duration) -> bool {
         let mut said = Vec::new();
