@@ -49,6 +49,8 @@ struct Follower<'a> {
     rooms: BTreeMap<RoomName, Followed>,
     /// Rooms that are not joined yet.
     missing: usize,
+    /// That the line is up; told when every room is followed.
+    online: Option<Line>,
     epoch: Epoch,
 }
 
@@ -75,6 +77,7 @@ pub async fn run(context: &Context, args: &TailArgs, follow: bool) -> Result<Exi
         cursor,
         rooms: BTreeMap::new(),
         missing: context.rooms.len(),
+        online: None,
         epoch: Epoch::default(),
     };
     let result = follower.run(&handle, events).await;
@@ -128,6 +131,12 @@ impl Follower<'_> {
                             until: (!self.follow).then_some(room.head),
                         },
                     );
+                }
+                if self.missing == 0
+                    && let Some(line) = self.online.take()
+                    && let Next::Stop = self.tell(&line).await?
+                {
+                    return Ok(Next::Stop);
                 }
                 return Ok(self.finished());
             }
@@ -197,6 +206,11 @@ impl Follower<'_> {
             LineState::Online { rtt_ms: None, transport } if self.context.json => {
                 line.more.insert("state".to_owned(), json!("online"));
                 line.more.insert("transport".to_owned(), json!(transport));
+                // Who reads it relies on it: from then on nothing that is said is passed over.
+                if self.missing > 0 {
+                    self.online = Some(line);
+                    return Ok(Next::Go);
+                }
             }
             _ => return Ok(Next::Go),
         }
