@@ -4,7 +4,6 @@
 
 mod authority;
 mod commands;
-mod crowd;
 mod deletion;
 mod disk;
 mod expiry;
