@@ -4,6 +4,7 @@
 pub mod local;
 pub mod sequencer;
 pub mod tap;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -62,6 +63,11 @@ pub enum Signal {
     },
     /// New rows stand in the authority log: read it now instead of at the next second.
     Authority,
+    /// For this node alone: signals of a room (`None`: of any) may have been missed; the heads are to be read now.
+    Missed {
+        /// Where.
+        room: Option<RoomId>,
+    },
 }
 
 /// The wire. Publishing never fails towards the caller and never waits for other nodes: what is lost is repaired.

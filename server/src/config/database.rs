@@ -39,7 +39,7 @@ impl FromStr for Database {
         }
         match s.strip_prefix("sqlite:").map(|p| p.strip_prefix("//").unwrap_or(p)) {
             Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
-            _ => Err("not a database; write sqlite:PATH (postgres://… is not built yet)".to_owned()),
+            _ => Err("not a database; write sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned()),
         }
     }
 }

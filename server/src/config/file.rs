@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use chat_common::Limits;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Auth, Config, ConfigError, Database, Durability, Listen, LogFormat, Origin, Transports};
+use super::{
+    Auth, BusUrl, Config, ConfigError, Database, Durability, KafkaUrl, Listen, LogFormat, Origin, RedisUrl, Transports,
+};
 use crate::domain::policy::{Guests, Registration};
 use crate::listen::Cidr;
 
@@ -36,6 +38,12 @@ pub struct File {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) database: Option<Database>,
     pub(super) durability: Option<Durability>,
+    pub(super) bus: Option<BusUrl>,
+    pub(super) feed: Option<KafkaUrl>,
+    pub(super) relay: Option<bool>,
+    pub(super) relay_token: Option<String>,
+    pub(super) relay_open: Option<bool>,
+    pub(super) relay_redis: Option<RedisUrl>,
     pub(super) guests: Option<Guests>,
     pub(super) registration: Option<Registration>,
     pub(super) transports: Option<Transports>,
@@ -136,6 +144,12 @@ impl From<&Config> for File {
             data_dir: Some(c.data_dir.clone()),
             database: Some(c.database.clone()),
             durability: Some(c.durability),
+            bus: Some(c.bus.clone()),
+            feed: c.feed.clone(),
+            relay: Some(c.relay.on),
+            relay_token: c.relay.token.clone(),
+            relay_open: Some(c.relay.open),
+            relay_redis: c.relay.redis.clone(),
             guests: Some(c.guests),
             registration: Some(c.registration),
             transports: Some(c.transports),

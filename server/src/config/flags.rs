@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Database, Durability, Listen, LogFormat, Origin, Transports};
+use super::{BusUrl, Database, Durability, KafkaUrl, Listen, LogFormat, Origin, RedisUrl, Transports};
 use crate::domain::policy;
 use crate::listen::Cidr;
 
@@ -18,12 +18,30 @@ pub struct Flags {
     /// Where keys, database and admin socket lie [default: $XDG_DATA_HOME/chat-server]
     #[arg(long, global = true, env = "CHAT_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// sqlite:PATH [default: sqlite:DATA_DIR/chat.db]
+    /// sqlite:PATH, or postgres://… for several nodes [default: sqlite:DATA_DIR/chat.db]
     #[arg(long, global = true, env = "CHAT_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<Database>,
     /// full: an acknowledged message survives a power cut; normal: faster, a power cut may lose the last moments
     #[arg(long, global = true, env = "CHAT_DURABILITY")]
     pub durability: Option<Durability>,
+    /// The wire between nodes: local, redis://HOST:PORT or kafka://HOST:PORT/TOPIC [default: local]
+    #[arg(long, global = true, env = "CHAT_BUS", value_name = "URL", hide_env_values = true)]
+    pub bus: Option<BusUrl>,
+    /// Tells every entry of public rooms to other systems: kafka://HOST:PORT/TOPIC
+    #[arg(long, global = true, env = "CHAT_FEED", value_name = "URL", hide_env_values = true)]
+    pub feed: Option<KafkaUrl>,
+    /// Serves the earlier systems' clients too: POST /app/push-data, and the namespaces / and /events
+    #[arg(long, global = true, env = "CHAT_RELAY", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub relay: Option<bool>,
+    /// The bearer token that a push to the relay must carry; at least 16 bytes
+    #[arg(long, global = true, env = "CHAT_RELAY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub relay_token: Option<String>,
+    /// Lets anyone who reaches the server push to the relay without a token
+    #[arg(long, global = true, env = "CHAT_RELAY_OPEN", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub relay_open: Option<bool>,
+    /// The Redis of Node servers with the classic adapter, to share the relay's rooms with
+    #[arg(long, global = true, env = "CHAT_RELAY_REDIS", value_name = "URL", hide_env_values = true)]
+    pub relay_redis: Option<RedisUrl>,
     /// Whether anyone may come in as a guest; auto: while only this machine can reach the server
     #[arg(long, global = true, env = "CHAT_GUESTS")]
     pub guests: Option<GuestsFlag>,

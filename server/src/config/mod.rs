@@ -3,6 +3,7 @@
 
 mod access;
 mod auth;
+mod cluster;
 mod database;
 mod file;
 mod flags;
@@ -17,6 +18,7 @@ use chat_common::Limits;
 
 pub use access::{Origin, Transport, Transports};
 pub use auth::Auth;
+pub use cluster::{BusUrl, KafkaUrl, RedisUrl, Relay};
 pub use database::{Database, Durability};
 pub use file::File;
 pub use flags::Flags;
@@ -42,6 +44,12 @@ pub struct Config {
     pub database: Database,
     /// What a commit waits for.
     pub durability: Durability,
+    /// The wire between nodes.
+    pub bus: BusUrl,
+    /// Where entries of public rooms are told to other systems.
+    pub feed: Option<KafkaUrl>,
+    /// For the clients of the systems that came before.
+    pub relay: Relay,
     /// Who may come as a guest.
     pub guests: policy::Guests,
     /// Who may register.
@@ -90,9 +98,6 @@ pub enum ConfigError {
     /// A flag or a variable says something wrong, or things do not fit together.
     #[error("{0}")]
     Value(String),
-    /// Not in this version.
-    #[error("{0}")]
-    NotBuilt(&'static str),
 }
 
 impl Config {
@@ -122,11 +127,6 @@ impl Config {
                 .map_err(|_| ConfigError::Value(format!("the variable PORT is `{port}`; a port is 0 to 65535")))?;
         }
         let database = match flags.database.or(file.database) {
-            Some(Database::Postgres(_)) => {
-                return Err(ConfigError::NotBuilt(
-                    "PostgreSQL is not built yet; take --database sqlite:PATH or leave it out",
-                ));
-            }
             Some(given) => given,
             None => Database::Sqlite(data_dir.join(database::FILE_NAME)),
         };
@@ -136,12 +136,22 @@ impl Config {
             .filter(|n| !n.is_empty())
             .ok_or_else(|| ConfigError::Value("the name must be one line of 1 to 100 bytes".to_owned()))?;
         let limits = file.limits.unwrap_or_default();
+        let relay = Relay {
+            on: flags.relay.or(file.relay).unwrap_or_default(),
+            token: flags.relay_token.or(file.relay_token),
+            open: flags.relay_open.or(file.relay_open).unwrap_or_default(),
+            redis: flags.relay_redis.or(file.relay_redis),
+        };
+        relay.check().map_err(ConfigError::Value)?;
         let log_default = Log::default();
         Ok(Self {
             listen,
             data_dir,
             database,
             durability: flags.durability.or(file.durability).unwrap_or_default(),
+            bus: flags.bus.or(file.bus).unwrap_or_default(),
+            feed: flags.feed.or(file.feed),
+            relay,
             guests: flags.guests.map(Into::into).or(file.guests).unwrap_or_default(),
             registration: flags.registration.map(Into::into).or(file.registration).unwrap_or_default(),
             transports: flags.transports.or(file.transports).unwrap_or_default(),
@@ -229,8 +239,8 @@ mod tests {
         assert_eq!(c.database, Database::Sqlite("/x/chat.db".into()));
         let c = merged(&["--database", "sqlite:/y/z.db"], "", &none).unwrap();
         assert_eq!(c.database, Database::Sqlite("/y/z.db".into()));
-        let e = merged(&["--database", "postgres://db/chat"], "", &none).unwrap_err();
-        assert!(e.to_string().contains("not built yet"), "{e}");
+        let c = merged(&["--database", "postgres://db/chat"], "", &none).unwrap();
+        assert_eq!(c.database, Database::Postgres("postgres://db/chat".into()));
     }
 
     #[test]

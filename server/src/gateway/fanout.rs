@@ -58,7 +58,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, mut signals: mpsc::Receiver<Signa
             },
             Some(read) = reads.recv() => state.read(read),
             _ = tick.tick(), if !state.holes.is_empty() => state.look(),
-            _ = heads.tick() => state.ask_heads(),
+            _ = heads.tick() => state.ask_heads(state.gateway.hub.rooms()),
             () = stop.cancelled() => return,
         }
     }
@@ -122,6 +122,8 @@ impl Fanout {
             }
             Signal::Deleted { room, .. } => gateway.cut(hub.close_room(room)),
             Signal::Authority => gateway.authority.notify_one(),
+            Signal::Missed { room: Some(room) } => self.ask_heads(vec![room]),
+            Signal::Missed { room: None } => self.ask_heads(self.gateway.hub.rooms()),
         }
     }
 
@@ -177,8 +179,7 @@ impl Fanout {
         }
     }
 
-    fn ask_heads(&mut self) {
-        let rooms = self.gateway.hub.rooms();
+    fn ask_heads(&mut self, rooms: Vec<RoomId>) {
         if rooms.is_empty() || self.reading >= READS {
             return;
         }
