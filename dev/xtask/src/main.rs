@@ -3,6 +3,7 @@
 
 mod bench;
 mod http;
+mod kafka;
 mod setup;
 mod sh;
 mod test;

@@ -10,7 +10,7 @@ use crate::sh;
 /// What to set up.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also what the tests need: Node.js with npm, Python 3 with venv.
+    /// Also what the tests need: Node.js with npm, Python 3 with venv, Java with Maven.
     #[arg(long)]
     tests: bool,
 }
@@ -44,6 +44,12 @@ const TESTS: &[Need] = &[
         packages: &["python3", "python3-venv"],
         present: || sh::succeeds("python3", &["-c", "import venv, ensurepip"]),
     },
+    Need {
+        what: "a Java runtime",
+        packages: &["default-jre-headless"],
+        present: || sh::succeeds("java", &["-version"]) && sh::succeeds("keytool", &["-help"]),
+    },
+    Need { what: "Maven", packages: &["maven"], present: || sh::succeeds("mvn", &["--version"]) },
 ];
 
 /// Sets up what was asked for.

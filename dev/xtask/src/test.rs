@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{setup, sh};
+use crate::{kafka, setup, sh};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -30,6 +30,10 @@ pub fn run(options: &Options) -> Result<()> {
             left_out.insert(format!("{what}: {e:#}"));
         }
     }
+    let kafka = kafka::start();
+    if let Err(e) = &kafka {
+        left_out.insert(format!("Apache Kafka: {e:#}"));
+    }
     if sh::ci() && !left_out.is_empty() {
         bail!("CI must leave nothing out, but: {}", left_out.into_iter().collect::<Vec<_>>().join("; "));
     }
@@ -39,6 +43,9 @@ pub fn run(options: &Options) -> Result<()> {
     std::fs::write(&noted, "").with_context(|| format!("cannot write {}", noted.display()))?;
     let mut cargo = sh::cargo();
     cargo.args(["test", "--locked", "--no-fail-fast"]).env("CHAT_E2E_DIR", &place).env("CHAT_E2E_LEFT_OUT", &noted);
+    if let Ok(kafka) = &kafka {
+        cargo.envs(kafka.environment());
+    }
     if !options.rest.iter().any(|a| matches!(a.as_str(), "-p" | "--package")) {
         cargo.arg("--workspace");
     }
