@@ -21,6 +21,8 @@ const SERVER: Rules = Rules {
     only_in: &[
         ("rusqlite", &["storage/sqlite/"]),
         ("sqlx", &["storage/postgres/"]),
+        ("redis", &["cluster/", "relay/"]),
+        ("rskafka", &["cluster/"]),
         ("socketioxide", &["gateway/", "relay/"]),
         ("axum", &["rest/", "relay/", "app/"]),
         ("utoipa_axum", &["rest/"]),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
-use super::{Bus, Signal};
+use super::wire::{NodeId, Topic};
+use super::{Bus, Figures, Interest, Signal};
 use crate::storage::RoomId;
 
 /// Stirs a reader has not seen yet. A reader that is further behind reads its log once for all of them.
@@ -17,6 +18,8 @@ const QUEUE: usize = 1_024;
 pub enum Stir {
     /// Something in this room.
     Room(RoomId),
+    /// Something in any room: the wire between nodes was away.
+    Any,
     /// Somebody's rights.
     Authority,
 }
@@ -46,24 +49,59 @@ impl Tap {
     }
 }
 
-#[async_trait]
-impl Bus for TapBus {
-    async fn publish(&self, signal: Signal) {
-        let stir = match &signal {
-            Signal::Entry { room, .. } | Signal::Left { room, .. } | Signal::Deleted { room, .. } => {
-                Some(Stir::Room(*room))
-            }
-            Signal::Authority => Some(Stir::Authority),
-            _ => None,
-        };
-        self.inner.publish(signal).await;
+/// What a signal may have brought.
+fn stir(signal: &Signal) -> Option<Stir> {
+    match signal {
+        Signal::Entry { room, .. }
+        | Signal::Left { room, .. }
+        | Signal::Deleted { room, .. }
+        | Signal::Missed { room: Some(room) } => Some(Stir::Room(*room)),
+        Signal::Missed { room: None } => Some(Stir::Any),
+        Signal::Authority => Some(Stir::Authority),
+        _ => None,
+    }
+}
+
+impl TapBus {
+    fn stir(&self, stir: Option<Stir>) {
         if let Some(stir) = stir {
             // Nobody listens: nobody has to be stirred.
             let _listeners = self.stirs.send(stir);
         }
     }
+}
+
+#[async_trait]
+impl Bus for TapBus {
+    async fn publish(&self, signal: Signal) {
+        let stir = stir(&signal);
+        self.inner.publish(signal).await;
+        self.stir(stir);
+    }
+
+    async fn tell_here(&self, signal: Signal) {
+        let stir = stir(&signal);
+        self.inner.tell_here(signal).await;
+        self.stir(stir);
+    }
+
+    fn follow(&self, topic: Topic) -> Interest {
+        self.inner.follow(topic)
+    }
+
+    fn renamed(&self, node: NodeId) {
+        self.inner.renamed(node);
+    }
 
     fn health(&self) -> Result<(), String> {
         self.inner.health()
+    }
+
+    fn figures(&self) -> Option<Figures> {
+        self.inner.figures()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
     }
 }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chat_common::UserId;
 
+use super::Figures;
 use crate::storage::RoomId;
 
 /// One run of one server: another at every start, and after a node fenced itself.
@@ -41,7 +42,8 @@ pub enum Heard {
 }
 
 /// A broker. Made by a `spawn(options…) -> (impl Wire, mpsc::Receiver<Heard>)`; the task behind it connects, and
-/// connects again for ever with backoff.
+/// connects again for ever with backoff. When the receiver is full, what is heard is dropped, and `Missed(None)` told as
+/// soon as there is room.
 #[async_trait]
 pub trait Wire: Send + Sync {
     /// Hands bytes to the broker's queue and returns at once. With the queue full (a broker that is away or slow) they
@@ -51,6 +53,10 @@ pub trait Wire: Send + Sync {
     fn subscribe(&self, topic: Topic);
     /// From about now on it is not.
     fn unsubscribe(&self, topic: Topic);
+    /// What was sent since the start; the frames heard are counted by who reads them.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
     /// `Ok`, or what is wrong and what to do; for `/readyz`.
     fn health(&self) -> Result<(), String>;
     /// Sends what is queued, within its own short time limit, and ends the task.

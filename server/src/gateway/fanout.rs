@@ -36,7 +36,7 @@ enum Read {
 /// Runs until the bus has ended or the gateway stops.
 pub(super) async fn run(gateway: Arc<Gateway>, mut signals: mpsc::Receiver<Signal>) {
     let (done, mut reads) = mpsc::channel(READS + 1);
-    let mut state = Fanout { gateway, holes: HashSet::new(), reading: 0, done };
+    let mut state = Fanout { gateway, holes: HashSet::new(), reading: 0, ask: HashSet::new(), asking: false, done };
     let mut batch = Vec::with_capacity(BATCH);
     let mut tick = tokio::time::interval(HOLD / 2);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -58,7 +58,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, mut signals: mpsc::Receiver<Signa
             },
             Some(read) = reads.recv() => state.read(read),
             _ = tick.tick(), if !state.holes.is_empty() => state.look(),
-            _ = heads.tick() => state.ask_heads(state.gateway.hub.rooms()),
+            _ = heads.tick() => state.ask_all(),
             () = stop.cancelled() => return,
         }
     }
@@ -68,6 +68,10 @@ struct Fanout {
     gateway: Arc<Gateway>,
     holes: HashSet<RoomId>,
     reading: usize,
+    /// Rooms whose heads are to be read; none but those that were followed, so no more than these.
+    ask: HashSet<RoomId>,
+    /// Heads are being read. One question at a time: after the broker was away each room's subscription tells anew.
+    asking: bool,
     done: mpsc::Sender<Read>,
 }
 
@@ -122,21 +126,25 @@ impl Fanout {
             }
             Signal::Deleted { room, .. } => gateway.cut(hub.close_room(room)),
             Signal::Authority => gateway.authority.notify_one(),
-            Signal::Missed { room: Some(room) } => self.ask_heads(vec![room]),
-            Signal::Missed { room: None } => self.ask_heads(self.gateway.hub.rooms()),
+            Signal::Missed { room: Some(room) } => {
+                self.ask.insert(room);
+                self.ask_heads();
+            }
+            Signal::Missed { room: None } => self.ask_all(),
         }
     }
 
     fn read(&mut self, read: Read) {
-        self.reading = self.reading.saturating_sub(1);
         let now = Instant::now();
         match read {
             Read::Hole(room, entries) => {
+                self.reading = self.reading.saturating_sub(1);
                 let (overflown, hole) = self.gateway.hub.filled(room, entries, now);
                 self.note(room, hole);
                 self.gateway.cut(overflown);
             }
             Read::Heads(heads) => {
+                self.asking = false;
                 for (room, _, head) in heads {
                     let (overflown, hole) = self.gateway.hub.saw_head(room, head, now);
                     if hole {
@@ -144,6 +152,7 @@ impl Fanout {
                     }
                     self.gateway.cut(overflown);
                 }
+                self.ask_heads();
             }
         }
     }
@@ -179,11 +188,18 @@ impl Fanout {
         }
     }
 
-    fn ask_heads(&mut self, rooms: Vec<RoomId>) {
-        if rooms.is_empty() || self.reading >= READS {
+    fn ask_all(&mut self) {
+        self.ask.extend(self.gateway.hub.rooms());
+        self.ask_heads();
+    }
+
+    /// Reads the heads of the rooms asked for. What is asked for meanwhile is read after that.
+    fn ask_heads(&mut self) {
+        if self.ask.is_empty() || self.asking {
             return;
         }
-        self.reading += 1;
+        self.asking = true;
+        let rooms: Vec<_> = self.ask.drain().collect();
         let (gateway, done) = (Arc::clone(&self.gateway), self.done.clone());
         self.gateway.tasks.spawn(async move {
             let mut heads = Vec::with_capacity(rooms.len());

@@ -13,8 +13,9 @@ use chat_common::model::RoomKind;
 use chat_common::{RoomName, Seq, UserId};
 use socketioxide::socket::Sid;
 
-use crate::cluster::ConnId;
 use crate::cluster::sequencer::Sequencer;
+use crate::cluster::wire::Topic;
+use crate::cluster::{Bus, ConnId, Interest};
 use crate::storage::RoomId;
 
 use super::call::raw;
@@ -42,12 +43,21 @@ struct Room {
     subs: HashMap<ConnId, Sub>,
     /// An entry was told since the last head check.
     stirred: bool,
+    /// Other nodes tell this one of the room.
+    _interest: Interest,
+}
+
+#[derive(Debug, Default)]
+struct Person {
+    conns: Vec<Arc<Conn>>,
+    /// Other nodes tell this one of the user.
+    _interest: Interest,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     conns: HashMap<ConnId, (Arc<Conn>, HashSet<RoomId>)>,
-    users: HashMap<UserId, Vec<Arc<Conn>>>,
+    users: HashMap<UserId, Person>,
     rooms: HashMap<RoomId, Room>,
 }
 
@@ -61,13 +71,18 @@ pub(super) enum Refused {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
 pub(super) struct Hub {
+    bus: Arc<dyn Bus>,
     // A std mutex is enough: pushes do not wait, and a broadcast to 10,000 takes some milliseconds.
     inner: Mutex<Inner>,
 }
 
 impl Hub {
+    /// Of nobody yet; `bus` is told what is to be heard of other nodes.
+    pub(super) fn new(bus: Arc<dyn Bus>) -> Self {
+        Self { bus, inner: Mutex::default() }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,11 +90,14 @@ impl Hub {
     /// Takes a connection in.
     pub(super) fn add(&self, conn: &Arc<Conn>, per_user: usize) -> Result<(), Refused> {
         let mut inner = self.inner();
-        let of_user = inner.users.entry(conn.user).or_default();
-        if of_user.len() >= per_user {
+        let of_user = inner
+            .users
+            .entry(conn.user)
+            .or_insert_with(|| Person { conns: Vec::new(), _interest: self.bus.follow(Topic::User(conn.user)) });
+        if of_user.conns.len() >= per_user {
             return Err(Refused::TooMany);
         }
-        of_user.push(Arc::clone(conn));
+        of_user.conns.push(Arc::clone(conn));
         inner.conns.insert(conn.id, (Arc::clone(conn), HashSet::new()));
         Ok(())
     }
@@ -92,8 +110,8 @@ impl Hub {
             inner.drop_sub(room, conn.id);
         }
         if let Some(of_user) = inner.users.get_mut(&conn.user) {
-            of_user.retain(|c| c.id != conn.id);
-            if of_user.is_empty() {
+            of_user.conns.retain(|c| c.id != conn.id);
+            if of_user.conns.is_empty() {
                 inner.users.remove(&conn.user);
             }
         }
@@ -112,7 +130,7 @@ impl Hub {
 
     /// A user's connections.
     pub(super) fn of_user(&self, user: UserId) -> Vec<Arc<Conn>> {
-        self.inner().users.get(&user).cloned().unwrap_or_default()
+        self.inner().users.get(&user).map(|of_user| of_user.conns.clone()).unwrap_or_default()
     }
 
     /// Whether a connection of this Socket.IO session is here.
@@ -133,6 +151,7 @@ impl Hub {
             sequencer: Sequencer::default(),
             subs: HashMap::new(),
             stirred: false,
+            _interest: self.bus.follow(Topic::Room(room)),
         });
         entry.subs.entry(conn.id).or_insert_with(|| Sub {
             conn: Arc::clone(conn),

@@ -204,11 +204,12 @@ pub fn start(
     options: Options,
 ) -> (GatewayLayer, GatewayHandle) {
     let transports = options.clone();
+    let hub = Hub::new(Arc::clone(&services.bus));
     let gateway = Arc::new(Gateway {
         services,
         options,
         routes: routes(),
-        hub: Hub::default(),
+        hub,
         transports: Transports::default(),
         authority: Notify::new(),
         authority_round: AtomicU64::new(0),

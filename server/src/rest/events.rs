@@ -21,7 +21,9 @@ use super::Rest;
 use super::error::{Failure, Result};
 use super::extract::{At, Authed, Bearer};
 use super::streams::Slot;
+use crate::cluster::Interest;
 use crate::cluster::tap::Stir;
+use crate::cluster::wire::Topic;
 use crate::service::{Caller, accounts, history, rooms, sync};
 use crate::storage::RoomId;
 
@@ -50,6 +52,7 @@ pub async fn events(
     // Listening begins before the position is read, so that nothing falls between.
     let stirs = rest.tap.listen();
     let (id, room) = rooms::find(&rest.services, &caller, &at.room()?).await?;
+    let interest = rest.services.bus.follow(Topic::Room(id));
     let (epoch, after) = match headers.get("last-event-id") {
         Some(value) => position(value.to_str().unwrap_or_default())?,
         None => {
@@ -70,6 +73,7 @@ pub async fn events(
         ready: VecDeque::new(),
         over: false,
         _slot: slot,
+        _interest: interest,
     };
     let stream = unfold(follower, |mut f| async move { f.next().await.map(|event| (Ok(event), f)) });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
@@ -94,6 +98,8 @@ struct Follower {
     ready: VecDeque<Event>,
     over: bool,
     _slot: Slot,
+    /// Other nodes' entries of the room stir this stream.
+    _interest: Interest,
 }
 
 impl Follower {
@@ -157,6 +163,7 @@ impl Follower {
             tokio::select! {
                 stir = self.stirs.recv() => match stir {
                     Ok(Stir::Room(id)) if id == self.id => return,
+                    Ok(Stir::Any) => return,
                     Ok(Stir::Room(_)) => {}
                     Ok(Stir::Authority) => break,
                     Err(RecvError::Lagged(_)) => return,
