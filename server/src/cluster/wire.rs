@@ -6,17 +6,8 @@ use bytes::Bytes;
 use chat_common::UserId;
 
 use super::Figures;
+pub use crate::storage::NodeId;
 use crate::storage::RoomId;
-
-/// One run of one server: another at every start, and after a node fenced itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u64);
-
-impl std::fmt::Display for NodeId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
 
 /// What bytes are about; a node hears the topics that it follows, so that traffic grows with use and not with nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,5 +7,6 @@ pub mod policy;
 pub mod presence;
 pub mod refusal;
 pub mod slack;
+pub mod throttle;
 
 pub use refusal::Refusal;

@@ -57,7 +57,7 @@ pub struct Services {
     pub limits: Arc<Limits>,
     /// Who answers.
     pub server: Arc<ServerInfo>,
-    /// Keys, password hashing, the throttle of logins.
+    /// Keys and password hashing.
     pub auth: accounts::Auth,
     /// Token buckets.
     pub limiter: limiter::Limiter,

@@ -9,12 +9,14 @@ mod accounts;
 pub mod contract;
 mod hooks;
 mod log;
+mod nodes;
 mod rooms;
 pub mod sqlite;
 
 pub use accounts::*;
 pub use hooks::*;
 pub use log::*;
+pub use nodes::*;
 pub use rooms::*;
 
 use async_trait::async_trait;
@@ -41,7 +43,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A whole store. `Arc<dyn Store>` is what the services hold.
 #[async_trait]
-pub trait Store: Accounts + Rooms + Log + Hooks + Send + Sync {
+pub trait Store: Accounts + Rooms + Log + Hooks + Nodes + Guesses + Send + Sync {
     /// The lineage; constant while the store is open.
     fn epoch(&self) -> Epoch;
     /// Whether it can write now; for `/readyz`.

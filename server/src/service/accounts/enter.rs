@@ -92,15 +92,15 @@ pub async fn login(s: &Services, origin: &Origin, req: rest::Login) -> Result<re
         password::check("password", &req.password)?;
     }
     let Ok(name) = UserName::account(&req.name) else { return Err(WRONG) };
-    let key = throttle::key(origin.address, &name);
-    s.auth.throttle().admit(&key, s.limits.logins_per_minute, s.now()).await?;
+    let key = throttle::key(Some(origin.address), &name);
+    throttle::admit(s, &key).await?;
     let (row, hash) = match s.store.credentials(&name).await? {
         Some((row, hash)) => (Some(row), hash),
         None => (None, None),
     };
     let right = s.auth.hasher().verify(req.password, hash).await?;
     let Some(row) = row.filter(|_| right) else { return Err(WRONG) };
-    s.auth.throttle().right(&key).await;
+    throttle::right(s, &key).await?;
     open(s, origin, row).await
 }
 

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use super::keyfile::{self, KeyError};
 use super::password::Hasher;
 use super::secret;
-use super::throttle::Throttle;
 use crate::service::{Error, Result};
 
 /// An access token lives so long where nothing else is said.
@@ -35,7 +34,6 @@ struct Inner {
     validation: Validation,
     refresh: [u8; 32],
     hasher: Hasher,
-    throttle: Throttle,
 }
 
 impl fmt::Debug for Auth {
@@ -79,7 +77,6 @@ impl Auth {
                 validation,
                 refresh: secret::derive(key, "refresh token", b""),
                 hasher: Hasher::new(),
-                throttle: Throttle::default(),
             }),
         }
     }
@@ -125,11 +122,6 @@ impl Auth {
     /// Password hashing.
     pub(in crate::service) fn hasher(&self) -> &Hasher {
         &self.inner.hasher
-    }
-
-    /// What slows guessing down.
-    pub(super) fn throttle(&self) -> &Throttle {
-        &self.inner.throttle
     }
 }
 

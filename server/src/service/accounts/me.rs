@@ -4,7 +4,7 @@ use chat_common::event::user::SetProfile;
 use chat_common::model::UserKind;
 use chat_common::rest;
 
-use super::password;
+use super::{password, throttle};
 use crate::domain::Refusal;
 use crate::service::{Caller, Error, Result, Services, profile, tell};
 
@@ -38,14 +38,14 @@ async fn change_password(s: &Services, caller: &Caller, current: String, passwor
     if password::too_long(&current) {
         return Err(Error::invalid("current_password", "this is not the password so far"));
     }
-    let key = (None, caller.user.name.clone());
-    s.auth.throttle().admit(&key, s.limits.logins_per_minute, s.now()).await?;
+    let key = throttle::key(None, &caller.user.name);
+    throttle::admit(s, &key).await?;
     let row = s.store.user(caller.user.id).await?.ok_or(Refusal::USER)?;
     let (_, phc) = s.store.credentials(&row.user.name).await?.ok_or(Refusal::USER)?;
     if !s.auth.hasher().verify(current, phc).await? {
         return Err(Error::invalid("current_password", "this is not the password so far"));
     }
-    s.auth.throttle().right(&key).await;
+    throttle::right(s, &key).await?;
     let hash = s.auth.hasher().hash(password).await?;
     let (user, at, s2) = (caller.user.id, s.now(), s.clone());
     s.finish(async move {

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod messages;
 pub mod moderation;
+pub mod nodes;
 pub mod rooms;
 pub mod search;
 

@@ -6,10 +6,11 @@ use rusqlite::Connection;
 use crate::storage::{StoreError, StoreResult};
 
 /// Every step, oldest first.
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     include_str!("migrations/0001_core.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_hooks.sql"),
+    include_str!("migrations/0004_nodes.sql"),
 ];
 
 /// Brings a database to the schema of this program, each step in its own transaction.

@@ -20,6 +20,7 @@ mod log;
 mod members;
 mod migrations;
 mod moderate;
+mod nodes;
 mod open;
 mod pool;
 mod purge;

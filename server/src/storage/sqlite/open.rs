@@ -38,6 +38,8 @@ pub(super) fn database(options: &SqliteOptions) -> StoreResult<Opened> {
     )?;
     writer.execute_batch(options.durability.pragma())?;
     migrate(&mut writer)?;
+    // Only one process has the file, so every node of before is dead.
+    writer.execute("DELETE FROM nodes", [])?;
     let epoch = born_with(&writer, "epoch", new_epoch)?;
     let key = born_with(&writer, "text_key", || Ok(hex(&random::<32>()?)))?;
     if let Some(pages) = options.max_pages {

@@ -43,6 +43,7 @@ contract! {
     rooms: rooms_are_found_by_who_may, members_come_and_go, rooms_change, a_deleted_room_is_gone;
     moderation: rank_decides, removals_are_told_and_kept, moderators_delete;
     accounts: names_are_given_once, refresh_tokens_rotate, sessions_end, tokens_invitations_blocks;
+    nodes: leases_run_out, a_lease_that_ran_out_is_renewed_until_it_is_taken, guesses_are_counted_together;
     search: search_finds_what_people_write, search_keeps_to_its_filters, search_turns_pages, search_forgets;
 }
 
