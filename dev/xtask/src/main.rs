@@ -4,6 +4,7 @@
 mod bench;
 mod http;
 mod kafka;
+mod services;
 mod setup;
 mod sh;
 mod test;

@@ -10,7 +10,7 @@ use crate::sh;
 /// What to set up.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also what the tests need: Node.js with npm, Python 3 with venv, Java with Maven.
+    /// Also what the tests need: Node.js, Python 3, PostgreSQL, Redis, nginx, HAProxy, Java with Maven.
     #[arg(long)]
     tests: bool,
 }
@@ -44,6 +44,10 @@ const TESTS: &[Need] = &[
         packages: &["python3", "python3-venv"],
         present: || sh::succeeds("python3", &["-c", "import venv, ensurepip"]),
     },
+    Need { what: "PostgreSQL", packages: &["postgresql"], present: chat_services::has_postgres },
+    Need { what: "Redis", packages: &["redis-server"], present: || chat_services::find("redis-server").is_some() },
+    Need { what: "nginx", packages: &["nginx"], present: || chat_services::find("nginx").is_some() },
+    Need { what: "HAProxy", packages: &["haproxy"], present: || chat_services::find("haproxy").is_some() },
     Need {
         what: "a Java runtime",
         packages: &["default-jre-headless"],
@@ -94,24 +98,40 @@ fn provide(needs: &'static [Need]) -> Vec<&'static str> {
     missing.into_iter().filter(|n| !(n.present)()).map(|n| n.what).collect()
 }
 
+/// What installs as root. Databases and balancers come with services that Debian starts at once and at every boot;
+/// the tests start their own, so a policy says no for the time of the installation, and what is new is not enabled.
+const INSTALL: &str = r#"
+export DEBIAN_FRONTEND=noninteractive
+units() { systemctl list-unit-files --state=enabled --no-legend 2>/dev/null | cut -d" " -f1 | sort; }
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap 'rm -f $policy' EXIT
+  trap 'exit 130' INT TERM
+  printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
+fi
+apt-get update -qq || exit
+before=$(units)
+apt-get install -y -qq --no-install-recommends "$@" || exit
+for unit in $(units); do
+  printf '%s\n' "$before" | grep -qxF "$unit" && continue
+  case $unit in postgresql*|redis*|nginx*|haproxy*) systemctl disable --quiet "$unit" ;; esac
+done
+exit 0
+"#;
+
 /// Whether apt-get installed them.
 fn install(packages: &[&str]) -> bool {
     let Some(prefix) = privilege() else { return false };
     println!("installing {} …", packages.join(" "));
-    let apt = |args: &[&str]| {
-        let mut words = prefix.to_vec();
-        words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
-        words.extend(args);
-        Command::new(words[0])
-            .args(&words[1..])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    args.extend(packages);
-    apt(&["update", "-qq"]) && apt(&args)
+    let mut words = prefix.to_vec();
+    words.extend(["sh", "-c", INSTALL, "install"]);
+    words.extend(packages);
+    Command::new(words[0])
+        .args(&words[1..])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// How to become root without being asked; `None`: not at all, or there is no apt-get.

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: brings up what the tests need beside cargo, runs all of them, says what was left out.
 //!
 //! The tests themselves decide what they need (`dev/e2e/src/foreign.rs`): one that misses a foreign client notes it
-//! in the file named by `CHAT_E2E_LEFT_OUT`; with `CI=true` it fails instead.
+//! in the file named by `CHAT_E2E_LEFT_OUT`; with `CI=true` it fails instead. The databases and brokers that they share
+//! are started here (`services`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{kafka, setup, sh};
+use crate::services::Services;
+use crate::{setup, sh};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -30,10 +32,8 @@ pub fn run(options: &Options) -> Result<()> {
             left_out.insert(format!("{what}: {e:#}"));
         }
     }
-    let kafka = kafka::start();
-    if let Err(e) = &kafka {
-        left_out.insert(format!("Apache Kafka: {e:#}"));
-    }
+    let services = Services::start();
+    left_out.extend(services.missing.iter().cloned());
     if sh::ci() && !left_out.is_empty() {
         bail!("CI must leave nothing out, but: {}", left_out.into_iter().collect::<Vec<_>>().join("; "));
     }
@@ -43,13 +43,12 @@ pub fn run(options: &Options) -> Result<()> {
     std::fs::write(&noted, "").with_context(|| format!("cannot write {}", noted.display()))?;
     let mut cargo = sh::cargo();
     cargo.args(["test", "--locked", "--no-fail-fast"]).env("CHAT_E2E_DIR", &place).env("CHAT_E2E_LEFT_OUT", &noted);
-    if let Ok(kafka) = &kafka {
-        cargo.envs(kafka.environment());
-    }
+    cargo.envs(services.variables.iter().cloned());
     if !options.rest.iter().any(|a| matches!(a.as_str(), "-p" | "--package")) {
         cargo.arg("--workspace");
     }
     let result = sh::run(cargo.args(&options.rest));
+    services.stop();
     left_out.extend(std::fs::read_to_string(&noted).unwrap_or_default().lines().map(str::to_owned));
     for line in &left_out {
         println!("LEFT OUT: {line}");
