@@ -67,6 +67,18 @@ pub struct RoomSummary {
     pub muted_until: Option<Timestamp>,
 }
 
+impl RoomSummary {
+    /// Whether a reference means this room: by its name, or a direct conversation by the other one's.
+    pub fn is_meant(&self, by: &crate::RoomRef) -> bool {
+        match by {
+            crate::RoomRef::Room(name) => self.room == *name,
+            crate::RoomRef::Direct(user) => {
+                self.peer.as_ref().is_some_and(|p| p.name == *user || p.name == user.clone().guest())
+            }
+        }
+    }
+}
+
 /// A member of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

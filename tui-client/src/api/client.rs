@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_common::event::{history, member, presence, room};
 use chat_common::model::RoomSummary;
-use chat_common::rest::{Me, PostMessage, Posted};
+use chat_common::rest::{CreateToken, Me, NewToken, PostMessage, Posted, Tokens as ApiTokens};
 use chat_common::{Cursor, ErrorCode, RoomRef};
 use reqwest::Method;
 use serde::Serialize;
@@ -98,6 +98,22 @@ impl Client {
     /// Who one is.
     pub async fn me(&self) -> Result<Me, ApiError> {
         self.call(Method::GET, &["me"], NOTHING).await
+    }
+
+    /// One's API tokens.
+    pub async fn tokens(&self) -> Result<ApiTokens, ApiError> {
+        self.call(Method::GET, &["tokens"], NOTHING).await
+    }
+
+    /// Makes an API token; it is shown this once.
+    pub async fn create_token(&self, token: &CreateToken) -> Result<NewToken, ApiError> {
+        self.call(Method::POST, &["tokens"], body(token)).await
+    }
+
+    /// Takes an API token back.
+    pub async fn revoke_token(&self, id: &str) -> Result<(), ApiError> {
+        let _: serde_json::Value = self.call(Method::DELETE, &["tokens", id], NOTHING).await?;
+        Ok(())
     }
 
     /// Sends a message; the same key is stored once.

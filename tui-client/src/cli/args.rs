@@ -97,6 +97,12 @@ pub enum Command {
     Tail(TailArgs),
     /// Follow from now on, as JSON: tail -f -n 0 --json
     Listen(TailArgs),
+    /// Block until a message matches, print it and end; exit 1 when --timeout is over
+    Wait(WaitArgs),
+    /// Run a command, post how it ended, and end with its code
+    Run(RunArgs),
+    /// List the rooms in which something waits
+    Unread(UnreadArgs),
     /// Print a page of a room's messages
     History(HistoryArgs),
     /// Search messages, newest first
@@ -113,10 +119,16 @@ pub enum Command {
     Logout(PlainArgs),
     /// Say who one is
     Whoami(PlainArgs),
-    /// Show, check or write the configuration
+    /// Make, list and take back API tokens for scripts
+    Token(TokenArgs),
+    /// Look at everything that has to be right, and say the way out
+    Doctor(PlainArgs),
+    /// Show, check, edit or write the configuration
     Config(ConfigArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
+    /// Print the manual page: chat-tui man | man -l -
+    Man(ManArgs),
 }
 
 impl Command {
@@ -128,8 +140,12 @@ impl Command {
             Self::History(a) => a.name.as_ref(),
             Self::Search(a) => a.name.as_ref(),
             Self::Rooms(a) => a.name.name.as_ref(),
-            Self::Who(a) | Self::Logout(a) | Self::Whoami(a) => a.name.name.as_ref(),
-            Self::Register(_) | Self::Login(_) | Self::Config(_) | Self::Completions(_) => None,
+            Self::Wait(a) => a.name.name.as_ref(),
+            Self::Run(a) => a.name.name.as_ref(),
+            Self::Unread(a) => a.name.name.as_ref(),
+            Self::Who(a) | Self::Logout(a) | Self::Whoami(a) | Self::Doctor(a) => a.name.name.as_ref(),
+            Self::Register(_) | Self::Login(_) | Self::Token(_) => None,
+            Self::Config(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
 }
@@ -266,6 +282,9 @@ pub struct TailArgs {
     /// Run this for each line, with its JSON on the standard input; no shell
     #[arg(long, value_name = "COMMAND", value_parser = super::message::words)]
     pub exec: Option<super::message::Words>,
+    /// Count lines, and print none.
+    #[arg(skip)]
+    pub silent: bool,
     /// The guest's name
     #[arg(long = "name", value_name = "NAME")]
     pub name: Option<String>,
@@ -277,6 +296,127 @@ impl TailArgs {
         self.follow = !self.no_follow;
         self.number = self.number.or(Some(0));
     }
+}
+
+/// `wait`
+#[derive(Debug, Args)]
+pub struct WaitArgs {
+    /// Only a message whose text matches
+    #[arg(long, value_name = "REGEX", value_parser = super::message::pattern)]
+    pub grep: Option<super::message::Pattern>,
+    /// Only by this user; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub from: Vec<UserName>,
+    /// Only one that mentions me
+    #[arg(long)]
+    pub mentions: bool,
+    /// Not what I wrote
+    #[arg(long)]
+    pub no_self: bool,
+    /// What was said since then counts too: a time, or a duration as 1m ago
+    #[arg(long, value_name = "TIME", value_parser = super::message::time)]
+    pub since: Option<chat_common::Timestamp>,
+    #[command(flatten)]
+    pub name: NameArg,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND", num_args = 1..)]
+    pub command: Vec<String>,
+    /// When the result is posted
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub on: When,
+    /// Post so many of the last lines of its output [default: 20 when it failed, else none]
+    #[arg(long, value_name = "LINES")]
+    pub output: Option<usize>,
+    /// What to call it, instead of its command line
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// The message's own key: repeated with the same one, it is stored once
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<chat_common::ClientId>,
+    #[command(flatten)]
+    pub name: NameArg,
+}
+
+/// When `run` posts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// However it ended.
+    #[default]
+    Always,
+    /// Only when it failed.
+    Failure,
+    /// Only when all went well.
+    Success,
+}
+
+/// `unread`
+#[derive(Debug, Args)]
+pub struct UnreadArgs {
+    /// Only rooms in which one is mentioned; with --total the mentions are counted
+    #[arg(long)]
+    pub mentions: bool,
+    /// One number for all rooms, for a status bar
+    #[arg(long)]
+    pub total: bool,
+    #[command(flatten)]
+    pub name: NameArg,
+}
+
+/// `token`
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub what: TokenWhat,
+}
+
+/// What `token` does.
+#[derive(Debug, Subcommand)]
+pub enum TokenWhat {
+    /// List one's tokens
+    List,
+    /// Make a token and print it, once; with --room it holds for these rooms alone
+    Create {
+        /// The name of its bot, which its messages are by
+        #[arg(value_name = "NAME")]
+        bot: UserName,
+        /// What it allows
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [TokenScope::Send], value_name = "SCOPE")]
+        scope: Vec<TokenScope>,
+        /// How long it holds, as 90d [default: until it is revoked]
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        expires: Option<Duration>,
+    },
+    /// Take a token back
+    Revoke {
+        /// As listed
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+/// What a token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TokenScope {
+    /// Reading what its owner may read.
+    Read,
+    /// Sending, editing, deleting, reacting.
+    Send,
+    /// The admin routes, if its owner is an admin.
+    Admin,
+}
+
+/// `man`
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The page of this command
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
 }
 
 /// `history`
@@ -381,6 +521,8 @@ pub enum ConfigWhat {
     Check,
     /// A file with every setting and what it means
     Default,
+    /// Open the file in $VISUAL or $EDITOR, and check it
+    Edit,
 }
 
 /// `completions`

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::{ConfigArgs, ConfigWhat, Global};
 use super::context::{self, Context};
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::output;
 use crate::config;
 
@@ -22,6 +22,37 @@ struct Shown<'a> {
     state: PathBuf,
 }
 
+/// Opens the file, made of the example where there is none, and checks what was written.
+fn edit(global: &Global) -> Result<(), CliError> {
+    let path = match &global.config {
+        Some(path) => path.clone(),
+        None => context::paths()?.config_file(),
+    };
+    if !path.exists() {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| CliError::io(folder.display(), &e))?;
+        }
+        std::fs::write(&path, config::EXAMPLE).map_err(|e| CliError::io(path.display(), &e))?;
+    }
+    let set = ["VISUAL", "EDITOR"].into_iter().filter_map(|k| std::env::var(k).ok());
+    let editor = set.into_iter().find(|v| !v.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    let status = std::process::Command::new(program).args(words).arg(&path).status().map_err(|e| {
+        CliError::new(Exit::NoInput, "editor", format!("the editor {program} cannot be started: {e}"))
+            .hint("set VISUAL or EDITOR to one that is installed")
+    })?;
+    if !status.success() {
+        return Err(CliError::new(Exit::Io, "editor", format!("the editor {program} ended with {status}")));
+    }
+    let checked = Context::new(global.clone(), None).and_then(|context| super::screen::check(&context));
+    checked.map_err(|e| if e.hint.is_some() { e } else { e.hint("chat-tui config edit opens it again") })?;
+    if !global.quiet {
+        output::line(&format!("{} is right", path.display()))?;
+    }
+    Ok(())
+}
+
 /// Does it.
 pub fn run(args: &ConfigArgs, global: &Global) -> Result<ExitCode, CliError> {
     match args.what {
@@ -32,6 +63,7 @@ pub fn run(args: &ConfigArgs, global: &Global) -> Result<ExitCode, CliError> {
             };
             output::line(&path.display().to_string())?;
         }
+        ConfigWhat::Edit => edit(global)?,
         ConfigWhat::Default => output::line(config::EXAMPLE.trim_end())?,
         ConfigWhat::Check => {
             super::screen::check(&Context::new(global.clone(), None)?)?;

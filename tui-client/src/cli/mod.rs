@@ -4,19 +4,25 @@ mod args;
 mod completions;
 mod config;
 mod context;
+mod doctor;
 pub mod error;
 mod history;
 mod login;
 mod logout;
+mod man;
 mod message;
 mod output;
 mod password;
 mod register;
 mod rooms;
+mod run;
 mod screen;
 mod search;
 mod send;
 mod tail;
+mod token;
+mod unread;
+mod wait;
 mod who;
 mod whoami;
 
@@ -76,6 +82,7 @@ fn run(cli: Cli) -> Result<ExitCode, CliError> {
     let name = command.name().cloned().or(name);
     match command {
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Config(args) => config::run(&args, &global),
         Command::Send(args) => send::run(&Context::new(global, name.as_deref())?, &args),
         Command::Tail(args) => tail::run(&Context::new(global, name.as_deref())?, &args),
@@ -83,6 +90,11 @@ fn run(cli: Cli) -> Result<ExitCode, CliError> {
             args.listen();
             tail::run(&Context::new(args::Global { json: true, ..global }, name.as_deref())?, &args)
         }
+        Command::Wait(args) => wait::run(&Context::new(global, name.as_deref())?, args),
+        Command::Run(args) => run::run(Context::new(global, name.as_deref())?, &args),
+        Command::Unread(args) => block_on(unread::run(Context::new(global, name.as_deref())?, args)),
+        Command::Token(args) => block_on(token::run(Context::new(global, name.as_deref())?, args)),
+        Command::Doctor(_) => block_on(doctor::run(global, name.as_deref())),
         Command::History(args) => block_on(history::run(Context::new(global, name.as_deref())?, args)),
         Command::Search(args) => block_on(search::run(Context::new(global, name.as_deref())?, args)),
         Command::Rooms(args) => block_on(rooms::run(Context::new(global, name.as_deref())?, args)),

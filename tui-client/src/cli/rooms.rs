@@ -10,6 +10,7 @@ use super::args::RoomsArgs;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::output;
+use crate::api::Client;
 
 /// Rooms told at most; a server with more, or one that never ends, is cut and said to be.
 const MOST: usize = 5_000;
@@ -17,29 +18,37 @@ const MOST: usize = 5_000;
 /// Prints them.
 pub async fn run(context: Context, args: RoomsArgs) -> Result<ExitCode, CliError> {
     let client = context.client()?;
-    let mut list = List { query: args.query, after: None, limit: Some(200) };
-    let mut told = 0;
-    loop {
-        let page = client.rooms(&list).await?;
-        for room in &page.rooms {
-            print(&context, room)?;
-        }
-        told += page.rooms.len();
-        if page.next.is_none() || page.next == list.after || page.rooms.is_empty() {
-            break;
-        }
-        if told >= MOST {
-            output::complain("there are more rooms; narrow the list by a part of a name");
-            break;
-        }
-        list.after = page.next;
-    }
+    let asked = args.query.is_some();
+    let list = List { query: args.query, after: None, limit: Some(200) };
+    let told = pages(&client, list, |room| print(&context, &room)).await?;
     if told == 0 {
-        let text =
-            if list.query.is_some() { "no room has that in its name or topic" } else { "there are no rooms yet" };
+        let text = if asked { "no room has that in its name or topic" } else { "there are no rooms yet" };
         output::nothing(text, context.quiet);
     }
     Ok(if told == 0 { Exit::NoMatch.into() } else { ExitCode::SUCCESS })
+}
+
+/// Every room of a list, page by page; gives how many there were.
+pub(super) async fn pages(
+    client: &Client,
+    mut list: List,
+    mut each: impl FnMut(RoomSummary) -> Result<(), CliError>,
+) -> Result<usize, CliError> {
+    let mut told = 0;
+    loop {
+        let page = client.rooms(&list).await?;
+        told += page.rooms.len();
+        let empty = page.rooms.is_empty();
+        page.rooms.into_iter().try_for_each(&mut each)?;
+        if page.next.is_none() || page.next == list.after || empty {
+            return Ok(told);
+        }
+        if told >= MOST {
+            output::complain("there are more rooms; narrow the list by a part of a name");
+            return Ok(told);
+        }
+        list.after = page.next;
+    }
 }
 
 fn print(context: &Context, room: &RoomSummary) -> Result<(), CliError> {

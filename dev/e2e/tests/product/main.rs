@@ -14,6 +14,7 @@ mod passwords;
 mod private;
 mod readme;
 mod scene;
+mod scripts;
 mod tail;
 mod terminal;
 mod terminal_state;

@@ -148,7 +148,7 @@ pub fn parts(text: String, args: &SendArgs, limit: usize) -> Vec<String> {
 }
 
 /// A fence longer than any within, so that the text cannot end it.
-fn code(text: &str, lang: &str) -> String {
+pub(in crate::cli) fn code(text: &str, lang: &str) -> String {
     if text.trim().is_empty() {
         return String::new();
     }

@@ -3,7 +3,7 @@
 //! [`input`] finds the text and cuts it up, [`deliver`] gets one message stored.
 
 mod deliver;
-mod input;
+pub(super) mod input;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

@@ -29,7 +29,9 @@ impl<'a> Printer<'a> {
     /// Writes one line and flushes it; true when so many were wanted and no more.
     pub async fn print(&mut self, line: &Line) -> Result<bool, CliError> {
         let aside = matches!(line.kind, Type::Gap | Type::Connection);
-        if self.context.json {
+        if self.args.silent {
+            // Only counted.
+        } else if self.context.json {
             output::json(&line.json())?;
         } else if line.kind == Type::Connection {
             if !self.context.quiet {
