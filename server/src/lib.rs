@@ -15,3 +15,5 @@ pub mod rest;
 pub mod service;
 pub mod storage;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;

@@ -7,7 +7,7 @@ use chat_e2e::program::root;
 const SERVER: Rules = Rules {
     own_names: &["chat_server"],
     layers: &[
-        &["domain"],
+        &["domain", "testing"],
         &["listen", "storage"],
         // Presence, the order of delivery and the repair of holes read the store's traits.
         &["config", "cluster", "lifecycle"],

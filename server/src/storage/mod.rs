@@ -10,7 +10,9 @@ pub mod contract;
 mod hooks;
 mod log;
 mod nodes;
+pub mod postgres;
 mod rooms;
+mod secret;
 pub mod sqlite;
 
 pub use accounts::*;

@@ -17,6 +17,29 @@ use chat_common::{ClientId, RoomName, Timestamp, UserId, UserName};
 use crate::domain::{Refusal, mention};
 use crate::storage::{Append, Appended, Moderation, NewUser, Store, StoreError, StoreResult};
 
+/// A test of each story. `run(name, story)` opens a store, gives it to the story, closes it and looks at what is left.
+macro_rules! every_story {
+    ($run:ident) => {
+        $crate::storage::contract::every_story! { @each $run;
+            messages: a_message_is_sent_and_read, duplicates_at_once_are_one, every_log_is_whole,
+                edits_and_deletes_blank_the_text, reactions_add_up, history_turns_pages, unread_is_counted,
+                sending_needs_the_right;
+            rooms: rooms_are_found_by_who_may, members_come_and_go, rooms_change, a_deleted_room_is_gone;
+            moderation: rank_decides, removals_are_told_and_kept, moderators_delete;
+            accounts: names_are_given_once, refresh_tokens_rotate, sessions_end, tokens_invitations_blocks;
+            nodes: leases_run_out, a_lease_that_ran_out_is_renewed_until_it_is_taken, guesses_are_counted_together;
+            search: search_finds_what_people_write, search_keeps_to_its_filters, search_turns_pages, search_forgets;
+        }
+    };
+    (@each $run:ident; $($part:ident: $($name:ident),+;)+) => {
+        $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            $run(stringify!($name), $crate::storage::contract::$part::$name).await;
+        })+)+
+    };
+}
+pub(crate) use every_story;
+
 /// The day on which the stories begin.
 pub fn start() -> Timestamp {
     Timestamp::from_millis(1_790_000_000_000)

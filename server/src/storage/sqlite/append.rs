@@ -4,32 +4,15 @@
 use chat_common::event::{Entry, EntryBody};
 use chat_common::model::Role;
 use chat_common::{ClientId, RoomName, Seq, Timestamp, UserId, UserName};
-use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::{Connection, OptionalExtension, params};
-use sha2::Sha256;
 
 use super::cache::{CachedMember, CachedRoom, CachedUser};
 use super::job::Work;
-use super::{error, rows, standing, tokens};
+use super::{rows, standing, tokens};
 use crate::domain::Refusal;
 use crate::domain::permission::{self, Action};
+use crate::storage::secret::TextHash;
 use crate::storage::{Append, Appended, RoomId, StoreResult};
-
-/// Bytes kept of a text's hash.
-const HASH: usize = 16;
-
-/// What tells another text from the same without keeping it.
-pub(super) type TextHash = [u8; HASH];
-
-/// The keyed hash of a text.
-pub(super) fn text_hash(key: &[u8; 32], text: &str) -> StoreResult<TextHash> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| error::damaged("text key"))?;
-    mac.update(text.as_bytes());
-    let full = mac.finalize().into_bytes();
-    let mut hash = [0u8; HASH];
-    hash.copy_from_slice(&full[..HASH]);
-    Ok(hash)
-}
 
 /// The answer to an earlier send with this key; `Conflict` with another text.
 fn find(

@@ -7,7 +7,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::params;
 
 use super::{SqliteStore, open};
-use crate::storage::{StoreError, StoreResult};
+use crate::storage::{StoreError, StoreResult, secret};
 
 impl SqliteStore {
     /// Copies everything committed so far into a new file, while writes go on. The file must not be there yet.
@@ -54,7 +54,7 @@ pub fn restore(backup: &Path, database: &Path) -> StoreResult<()> {
     let write = |mut from| std::io::copy(&mut from, &mut std::fs::File::create(&half)?);
     std::fs::File::open(backup).and_then(write).map_err(failed)?;
     let conn = Connection::open(&half)?;
-    conn.execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", params![open::new_epoch()?])?;
+    conn.execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", params![secret::new_epoch()?])?;
     conn.execute("DELETE FROM authority_log", [])?;
     conn.close().map_err(|(_, error)| error)?;
     std::fs::File::open(&half).and_then(|file| file.sync_all()).map_err(failed)?;

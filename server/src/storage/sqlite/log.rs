@@ -10,12 +10,13 @@ use super::job::Message;
 use super::{SqliteStore, append, change, closed, entry, history, read, search};
 use crate::storage::{
     Append, Appended, Log, MessagePage, Page, ReadState, RoomChange, RoomId, SearchPage, SearchQuery, StoreResult,
+    secret,
 };
 
 #[async_trait]
 impl Log for SqliteStore {
     async fn append(&self, message: Append) -> StoreResult<Appended> {
-        let hash = append::text_hash(&self.text_key, &message.text)?;
+        let hash = secret::text_hash(&self.text_key, &message.text)?;
         self.write_bare(move |work| append::append(work, message, &hash)).await
     }
 
@@ -26,7 +27,7 @@ impl Log for SqliteStore {
         client_id: &ClientId,
         text: &str,
     ) -> StoreResult<Option<(Seq, Timestamp)>> {
-        let hash = append::text_hash(&self.text_key, text)?;
+        let hash = secret::text_hash(&self.text_key, text)?;
         let (room, client_id) = (room.clone(), client_id.clone());
         self.read(move |c| append::find_by_name(c, &room, sender, &client_id, &hash)).await
     }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::SqliteOptions;
 use super::migrations::migrate;
-use crate::storage::{StoreError, StoreResult};
+use crate::storage::{StoreError, StoreResult, secret};
 
 /// How long a connection waits for another's lock (a backup tool's, `sqlite3`'s).
 const BUSY: Duration = Duration::from_secs(5);
@@ -40,12 +40,12 @@ pub(super) fn database(options: &SqliteOptions) -> StoreResult<Opened> {
     migrate(&mut writer)?;
     // Only one process has the file, so every node of before is dead.
     writer.execute("DELETE FROM nodes", [])?;
-    let epoch = born_with(&writer, "epoch", new_epoch)?;
-    let key = born_with(&writer, "text_key", || Ok(hex(&random::<32>()?)))?;
+    let epoch = born_with(&writer, "epoch", secret::new_epoch)?;
+    let key = born_with(&writer, "text_key", secret::new_text_key)?;
     if let Some(pages) = options.max_pages {
         writer.pragma_update(None, "max_page_count", pages)?;
     }
-    Ok(Opened { writer, epoch: Epoch(epoch), text_key: unhex(&key)?, lock })
+    Ok(Opened { writer, epoch: Epoch(epoch), text_key: secret::text_key(&key)?, lock })
 }
 
 /// A connection that only reads.
@@ -103,11 +103,6 @@ pub(super) fn make_private(database: &Path) -> StoreResult<()> {
         .map_err(|error| StoreError::Unavailable(format!("{} cannot be opened: {error}", database.display())))
 }
 
-/// Another lineage.
-pub(super) fn new_epoch() -> StoreResult<String> {
-    Ok(hex(&random::<10>()?))
-}
-
 /// A value that is made once, when the store is new.
 fn born_with(conn: &Connection, key: &str, make: impl FnOnce() -> StoreResult<String>) -> StoreResult<String> {
     let found: Option<String> =
@@ -120,28 +115,4 @@ fn born_with(conn: &Connection, key: &str, make: impl FnOnce() -> StoreResult<St
             Ok(value)
         }
     }
-}
-
-fn random<const N: usize>() -> StoreResult<[u8; N]> {
-    let mut bytes = [0u8; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| StoreError::Unavailable(format!("the system gives no random numbers: {error}")))?;
-    Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn unhex(text: &str) -> StoreResult<[u8; 32]> {
-    let mut out = [0u8; 32];
-    let digits = text.as_bytes();
-    if digits.len() != 64 {
-        return Err(super::error::damaged("text key"));
-    }
-    for (slot, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| super::error::damaged("text key"))?;
-        *slot = u8::from_str_radix(pair, 16).map_err(|_| super::error::damaged("text key"))?;
-    }
-    Ok(out)
 }

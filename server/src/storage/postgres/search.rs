@@ -1,0 +1,1 @@
+//! Finding messages: the index names candidates, the live rows decide.

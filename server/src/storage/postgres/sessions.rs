@@ -1,0 +1,1 @@
+//! Sessions and their refresh tokens, which are known by hash alone.
