@@ -52,6 +52,14 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<SqliteStore>> {
     Ok(Arc::new(store.with_context(|| format!("cannot open {}", config.database))?))
 }
 
+/// The key that was named and must be there, or the one in the data folder, made at the first start.
+fn auth(config: &Config) -> anyhow::Result<Auth> {
+    Ok(match &config.key_file {
+        Some(path) => Auth::load(path)?,
+        None => Auth::load_or_create(&config.data_dir.join(KEY_FILE))?,
+    })
+}
+
 /// What the services are made of.
 pub fn parts(config: &Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> anyhow::Result<Parts> {
     Ok(Parts {
@@ -64,6 +72,6 @@ pub fn parts(config: &Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> anyho
             version: env!("CARGO_PKG_VERSION").to_owned(),
             node: "main".to_owned(),
         },
-        auth: Auth::load_or_create(&config.data_dir.join(KEY_FILE))?.with_access_life(config.auth.access_token_life()),
+        auth: auth(config)?.with_access_life(config.auth.access_token_life()),
     })
 }

@@ -18,6 +18,9 @@ pub struct Flags {
     /// Where keys, database and admin socket lie [default: $XDG_DATA_HOME/chat-server]
     #[arg(long, global = true, env = "CHAT_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// The key that signs tokens, the same for all nodes of a cluster [default: DATA_DIR/secret.key, made if not there]
+    #[arg(long, global = true, env = "CHAT_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
     /// sqlite:PATH, or postgres://… for several nodes [default: sqlite:DATA_DIR/chat.db]
     #[arg(long, global = true, env = "CHAT_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<Database>,

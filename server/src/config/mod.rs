@@ -40,6 +40,8 @@ pub struct Config {
     pub listen: Listen,
     /// Keys, the database, the admin socket.
     pub data_dir: PathBuf,
+    /// The key that signs tokens; `None`: `secret.key` in the data folder, made at the first start.
+    pub key_file: Option<PathBuf>,
     /// Where the truth is.
     pub database: Database,
     /// What a commit waits for.
@@ -147,6 +149,7 @@ impl Config {
         Ok(Self {
             listen,
             data_dir,
+            key_file: flags.key_file.or(file.key_file),
             database,
             durability: flags.durability.or(file.durability).unwrap_or_default(),
             bus: flags.bus.or(file.bus).unwrap_or_default(),
@@ -260,6 +263,8 @@ mod tests {
             &[
                 "--data-dir",
                 "/x",
+                "--key-file",
+                "/run/secrets/chat.key",
                 "--allow-origin",
                 "https://a.example,https://b.example",
                 "--trusted-proxy",

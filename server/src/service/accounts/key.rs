@@ -62,6 +62,11 @@ impl Auth {
         keyfile::load_or_create(path).map(|key| Self::from_key(&key))
     }
 
+    /// Reads the key file that several nodes share and that is therefore made beforehand.
+    pub fn load(path: &Path) -> std::result::Result<Self, KeyError> {
+        keyfile::load(path).map(|key| Self::from_key(&key))
+    }
+
     /// From a key that is kept elsewhere.
     pub fn from_key(key: &[u8; 32]) -> Self {
         let access = secret::derive(key, "access token", b"");
@@ -149,6 +154,19 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
         std::fs::write(&path, "short").unwrap();
         assert!(matches!(Auth::load_or_create(&path), Err(KeyError::Damaged(_))));
+    }
+
+    #[test]
+    fn a_key_file_that_is_named_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shared.key");
+        let error = Auth::load(&path).unwrap_err();
+        assert!(matches!(error, KeyError::Missing(_)) && error.to_string().contains("openssl rand -hex 32"), "{error}");
+        assert!(!path.exists());
+        // As openssl prints it, with a line's end.
+        std::fs::write(&path, "ab".repeat(32) + "\n").unwrap();
+        let (token, _) = Auth::load(&path).unwrap().sign(UserId::from_bits(1), "s", now()).unwrap();
+        assert!(Auth::from_key(&[0xab; 32]).verify(&token, now()).is_ok());
     }
 
     #[test]

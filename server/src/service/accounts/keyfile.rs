@@ -25,6 +25,11 @@ pub enum KeyError {
         "the key file {0} is damaged: it must hold 64 hexadecimal digits; put back the right one, or remove it, which ends all sessions"
     )]
     Damaged(PathBuf),
+    /// It was named, and is not there: a key made in its place would split this node from the others.
+    #[error(
+        "there is no key file {0}; make one with `openssl rand -hex 32` and give the same to every node of the cluster"
+    )]
+    Missing(PathBuf),
     /// No randomness.
     #[error("the operating system gives no randomness")]
     Random,
@@ -37,6 +42,11 @@ pub(super) fn load_or_create(path: &Path) -> Result<[u8; 32], KeyError> {
     }
     create_key(path)?;
     read_key(path)?.ok_or_else(|| KeyError::Damaged(path.to_owned()))
+}
+
+/// Reads the key that must be there.
+pub(super) fn load(path: &Path) -> Result<[u8; 32], KeyError> {
+    read_key(path)?.ok_or_else(|| KeyError::Missing(path.to_owned()))
 }
 
 /// The key; `None` if there is no file.
@@ -106,8 +116,9 @@ fn warn_if_open(path: &Path, file: &File) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        if file.metadata().is_ok_and(|m| m.permissions().mode() & 0o077 != 0) {
-            tracing::warn!(path = %path.display(), "others on this machine can read the key file; run chmod 600 on it");
+        // Secrets that a cluster mounts belong to root and are readable for the server's group.
+        if file.metadata().is_ok_and(|m| m.permissions().mode() & 0o027 != 0) {
+            tracing::warn!(path = %path.display(), "others on this machine can read the key file, or its group can change it; run chmod 600 on it");
         }
     }
     #[cfg(not(unix))]
