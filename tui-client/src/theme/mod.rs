@@ -168,6 +168,61 @@ mod tests {
         }
     }
 
+    /// The relative luminance of a colour (WCAG 2.2); `None` for one of the terminal's own sixteen.
+    fn luminance(colour: Color) -> Option<f64> {
+        let Color::Rgb(r, g, b) = colour else { return None };
+        let part = |c: u8| {
+            let c = f64::from(c) / 255.0;
+            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        Some(0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b))
+    }
+
+    fn contrast(a: f64, b: f64) -> f64 {
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn every_look_can_be_read() {
+        // The grounds that terminals of that kind have: black to a dark grey, white to paper.
+        let dark = [Color::Rgb(0, 0, 0), Color::Rgb(0x28, 0x2c, 0x34)];
+        let light = [Color::Rgb(255, 255, 255), Color::Rgb(0xfa, 0xf4, 0xe8)];
+        for (name, grounds) in [("dark", dark), ("forest", dark), ("ocean", dark), ("light", light), ("sepia", light)] {
+            let t = Theme::named(name).unwrap();
+            let mut looks = vec![
+                ("text", t.text, 7.0),
+                ("dim", t.dim, 3.0),
+                ("accent", t.accent, 4.5),
+                ("title", t.title, 7.0),
+                ("ok", t.ok, 4.5),
+                ("warn", t.warn, 4.5),
+                ("error", t.error, 4.5),
+                ("mention", t.mention, 4.5),
+                ("own", t.own, 4.5),
+                ("code", t.code, 4.5),
+                ("quote", t.quote, 4.5),
+                ("link", t.link, 4.5),
+                ("unread", t.unread, 4.5),
+                ("popup", t.popup, 7.0),
+                ("choice", t.choice, 4.5),
+            ];
+            looks.extend(t.names.iter().map(|n| ("names", *n, 4.5)));
+            for (role, look, least) in looks {
+                let Some(front) = look.0.fg.and_then(luminance) else { continue };
+                let own = look.0.bg.and_then(luminance);
+                let selected = t.selected.0.bg.and_then(luminance);
+                let grounds = match own {
+                    Some(own) => vec![own],
+                    None => grounds.iter().filter_map(|g| luminance(*g)).chain(selected).collect(),
+                };
+                for ground in grounds {
+                    let found = contrast(front, ground);
+                    assert!(found >= least, "{name}: {role} has {found:.1} to 1, should have {least}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn mono_has_no_colour() {
         let theme = Theme::named("mono").unwrap();

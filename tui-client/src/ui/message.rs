@@ -6,6 +6,7 @@ use chat_common::model::Message;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
+use super::highlight::highlight;
 use super::markdown::{self, Block};
 use super::text::{Piece, fit, line, pad, width, wrap};
 use crate::app::timeline::{Item, ItemBody};
@@ -246,8 +247,8 @@ fn boxed(cx: &Context<'_>, lang: &str, code: &[String], cells: usize, out: &mut 
     let title = if lang.is_empty() { String::new() } else { format!(" {} ", fit(lang, inner - 2)) };
     let rule = |text: String| Span::styled(text, cx.theme.rule);
     out.push(Line::from(rule(format!("┌{title}{}┐", "─".repeat((inner + 2).saturating_sub(width(&title)))))));
-    for text in code {
-        for row in wrap(&[Piece::new(text.as_str(), cx.theme.code)], inner) {
+    for text in highlight(lang, code, cx.theme) {
+        for row in wrap(&text, inner) {
             let gap = " ".repeat(inner.saturating_sub(row.width()) + 1);
             let mut spans = vec![rule("│ ".to_owned())];
             spans.extend(row.spans);

@@ -2,6 +2,7 @@
 //! lines, and says what it showed, so that `app` knows what is read.
 
 mod composer;
+mod highlight;
 mod markdown;
 mod message;
 mod overlay;

@@ -45,7 +45,11 @@ async fn run_posts_the_end_and_keeps_the_commands_code() {
     let log = server.guest("reader").await.api.history("lobby").await;
     let texts: Vec<&str> = log.iter().filter_map(|m| m["text"].as_str()).collect();
     assert_eq!(texts.len(), 4, "{texts:?}");
-    assert!(texts[0].contains("ended with 3") && texts[0].contains("\nred\n") && texts[0].ends_with("\n```"), "{}", texts[0]);
+    assert!(
+        texts[0].contains("ended with 3") && texts[0].contains("\nred\n") && texts[0].ends_with("\n```"),
+        "{}",
+        texts[0]
+    );
     assert!(texts[1].starts_with("✓ backup is done"), "{}", texts[1]);
     assert!(texts[2].contains("could not be run") && texts[3].contains("signal 9"), "{texts:?}");
 }
