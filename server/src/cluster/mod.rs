@@ -17,6 +17,7 @@ pub mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chat_common::UserId;
 use chat_common::event::Entry;
 use chat_common::event::server::Hint;
@@ -73,6 +74,9 @@ pub enum Signal {
     },
     /// New rows stand in the authority log: read it now instead of at the next second.
     Authority,
+    /// What the relay tells the other nodes' relays, in its own format. What is lost is lost, as in the systems that the
+    /// relay stands in for.
+    Relay(Bytes),
     /// For this node alone: signals of a room (`None`: of any) may have been missed; the heads are to be read now.
     Missed {
         /// Where.
@@ -101,6 +105,7 @@ impl Signal {
             | Self::Deleted { room, .. } => Some(Topic::Room(*room)),
             Self::User { user, .. } => Some(Topic::User(*user)),
             Self::Authority => Some(Topic::All),
+            Self::Relay(_) => Some(Topic::Relay),
             Self::Missed { .. } => None,
         }
     }
@@ -115,6 +120,7 @@ impl Signal {
             | Self::Deleted { .. }
             | Self::Authority
             | Self::Missed { .. } => Lane::Edge,
+            Self::Relay(_) => Lane::Relay,
         }
     }
 }

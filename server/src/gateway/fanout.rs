@@ -126,6 +126,8 @@ impl Fanout {
             }
             Signal::Deleted { room, .. } => gateway.cut(hub.close_room(room)),
             Signal::Authority => gateway.authority.notify_one(),
+            // It has a reader of its own.
+            Signal::Relay(_) => {}
             Signal::Missed { room: Some(room) } => {
                 self.ask.insert(room);
                 self.ask_heads();

@@ -48,6 +48,7 @@ mod kind {
     /// An entry too large for a frame was committed: read the room's head.
     pub const LOOK: u8 = 7;
     // 16 to 31: nodes and presence. 32 to 47: the relay.
+    pub const RELAY: u8 = 32;
 }
 
 /// Which chat a frame belongs to: all nodes on one store have the same.
@@ -178,6 +179,11 @@ impl Envelope {
                 out
             }
             Signal::Authority => header(kind::AUTHORITY),
+            Signal::Relay(bytes) => {
+                let mut out = header(kind::RELAY);
+                out.put_slice(bytes);
+                out
+            }
             Signal::Missed { .. } => return Ok(None),
         }))
     }
@@ -235,6 +241,7 @@ fn read(kind: u8, mut body: &[u8]) -> Result<Signal, Fault> {
         }
         kind::AUTHORITY => Signal::Authority,
         kind::LOOK => Signal::Missed { room: Some(room(body)?) },
+        kind::RELAY => Signal::Relay(Bytes::copy_from_slice(body)),
         later => return Err(Fault::Kind(later)),
     })
 }

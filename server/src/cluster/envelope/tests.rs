@@ -66,6 +66,7 @@ fn signals() -> impl Strategy<Value = Signal> {
         (room(), id()).prop_map(|(room, user)| Signal::Left { room, user }),
         room().prop_map(|room| Signal::Deleted { room, name: lobby() }),
         Just(Signal::Authority),
+        prop::collection::vec(any::<u8>(), 0..60).prop_map(|bytes| Signal::Relay(bytes.into())),
     ]
 }
 

@@ -153,6 +153,7 @@ fn signal_name(signal: &Signal) -> &'static str {
         Signal::Left { .. } => "left",
         Signal::Deleted { .. } => "deleted",
         Signal::Authority => "authority",
+        Signal::Relay(_) => "relay",
         Signal::Missed { .. } => "missed",
     }
 }
