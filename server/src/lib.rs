@@ -11,6 +11,7 @@ pub mod domain;
 pub mod gateway;
 pub mod lifecycle;
 pub mod listen;
+pub mod relay;
 pub mod rest;
 pub mod service;
 pub mod storage;

@@ -14,13 +14,15 @@ use tokio::net::TcpListener;
 pub use command::main;
 
 use crate::cli::admin;
-use crate::cluster::local::LocalBus;
+use crate::cluster::local::{Listener, LocalBus};
 use crate::cluster::tap::TapBus;
-use crate::config::{Config, Listen};
+use crate::cluster::{Bus, Lane};
+use crate::config::{BusUrl, Config, ConfigError, Listen};
 use crate::domain::policy::{Policy, Surroundings};
 use crate::gateway;
 use crate::lifecycle::Lifecycle;
 use crate::listen::{self, Caps, TrustedProxies};
+use crate::relay::{self, RelayHandle};
 use crate::rest::{self, Rest};
 use crate::service::Services;
 
@@ -49,6 +51,7 @@ pub struct Running {
     pub services: Arc<Services>,
     life: Lifecycle,
     gateway: gateway::GatewayHandle,
+    relay: Option<RelayHandle>,
 }
 
 /// Starts everything; when it returns, the server answers.
@@ -60,8 +63,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     open::data_dir(&config.data_dir)?;
     let store = open::store(&config).await?;
     let (local, signals) = LocalBus::new();
+    let heard = local.listen(Lane::Relay);
     let (bus, tap) = TapBus::new(Arc::new(local));
-    let services = Services::start(open::parts(&config, store.clone(), Arc::new(bus))?);
+    let bus: Arc<dyn Bus> = Arc::new(bus);
+    let services = Services::start(open::parts(&config, store.clone(), Arc::clone(&bus))?);
     let died = store.died();
     life.worker("store", async move {
         died.cancelled().await;
@@ -83,7 +88,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         },
         drain: life.drain.clone(),
     });
-    let service = tower::Layer::layer(&layer, rest::router(rest));
+    let (routes, relay) = relay(&config, address, &gateway, &services, bus, heard)?;
+    if let Some(relay) = relay.clone() {
+        life.worker("relay", async move { relay.ended().await });
+    }
+    let service = tower::Layer::layer(&layer, rest::router(rest).merge(routes));
     let options = listen::Options {
         trusted: TrustedProxies::new(config.trusted_proxy.clone()),
         head_time: listen::HEAD_TIME,
@@ -108,7 +117,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     if tokio::time::timeout(READY_TIME, gateway.ready()).await.is_err() {
         tracing::warn!("the store does not answer yet; new connections are refused until it does");
     }
-    Ok(Running { address, data_dir: config.data_dir, policy, services, life, gateway })
+    Ok(Running { address, data_dir: config.data_dir, policy, services, life, gateway, relay })
 }
 
 fn gateway_options(config: &Config) -> gateway::Options {
@@ -117,8 +126,33 @@ fn gateway_options(config: &Config) -> gateway::Options {
         websocket: config.transports.websocket,
         tls: false,
         allow_origin: config.allow_origin.iter().map(|o| o.as_str().to_owned()).collect(),
-        relay: false,
+        relay: config.relay.on,
     }
+}
+
+/// The relay's routes and namespaces, if it is on.
+fn relay(
+    config: &Config,
+    address: SocketAddr,
+    gateway: &gateway::GatewayHandle,
+    services: &Services,
+    bus: Arc<dyn Bus>,
+    heard: Option<Listener>,
+) -> anyhow::Result<(axum::Router, Option<RelayHandle>)> {
+    if !config.relay.on {
+        return Ok((axum::Router::new(), None));
+    }
+    let parts = relay::Parts {
+        io: gateway.io().clone(),
+        lines: Arc::new(gateway.clone()),
+        config: config.relay.clone(),
+        nearby: address.ip().is_loopback() && config.trusted_proxy.is_empty(),
+        clock: Arc::clone(&services.clock),
+        limits: Arc::clone(&services.limits),
+        bus: heard.filter(|_| config.bus != BusUrl::Local).map(|heard| (bus, heard)),
+    };
+    let (routes, handle) = relay::start(parts).map_err(ConfigError::Value)?;
+    Ok((routes, Some(handle)))
 }
 
 async fn bind(listen: &Listen) -> anyhow::Result<TcpListener> {
@@ -145,10 +179,10 @@ fn policy(config: &Config, address: SocketAddr) -> Policy {
     let around = Surroundings {
         loopback: address.ip().is_loopback(),
         proxy: !config.trusted_proxy.is_empty(),
-        // None of them exists in a server on one machine.
+        // Not built yet.
         tls: false,
         bus: false,
-        relay: false,
+        relay: config.relay.on,
     };
     Policy { guests: config.guests, registration: config.registration, around }
 }
@@ -181,7 +215,11 @@ impl Running {
     /// stored; the store is closed. Each step has its time, 30 s all in all.
     pub async fn stop(self) {
         self.life.drain.cancel();
-        self.gateway.drain(GATEWAY_TIME).await;
+        if let Some(relay) = &self.relay {
+            tokio::join!(self.gateway.drain(GATEWAY_TIME), relay.drain(GATEWAY_TIME));
+        } else {
+            self.gateway.drain(GATEWAY_TIME).await;
+        }
         if !self.life.connections_ended(REQUEST_TIME).await {
             tracing::warn!("requests under way are cut");
         }

@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cluster::Signal;
+use crate::listen::{ConnHandle, Line, Lines};
 use crate::service::{self, Caller, Services};
 
 use call::{Call, Payload};
@@ -247,6 +248,8 @@ fn socket_io(options: &Options, payload_bytes: usize) -> (socketioxide::layer::S
         .ping_timeout(Duration::from_secs(5))
         .connect_timeout(Duration::from_secs(10))
         .upgrade_timeout(Duration::from_secs(10))
+        // `/chat` asks for none; Node's broadcasts with acknowledgement, which the relay serves, name a time of their own.
+        .ack_timeout(Duration::from_secs(60))
         // The writer puts no more than a batch into it; the rest is for heartbeats and acknowledgements.
         .max_buffer_size(1_024)
         .max_payload(payload_bytes as u64)
@@ -331,6 +334,13 @@ impl GatewayHandle {
         if tokio::time::timeout(within.mul_f32(0.2), gateway.tasks.wait()).await.is_err() {
             tracing::debug!("some connections' tasks have not ended");
         }
+    }
+}
+
+impl Lines for GatewayHandle {
+    fn of(&self, session: &str, handle: Option<&ConnHandle>) -> Option<Arc<dyn Line>> {
+        let sid = session.parse().ok()?;
+        Some(self.gateway.transports.of(sid, handle, std::time::Instant::now()))
     }
 }
 

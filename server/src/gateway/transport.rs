@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use socketioxide::socket::Sid;
 
-use crate::listen::ConnHandle;
+use crate::listen::{ConnHandle, Line};
 
 /// TCP connections remembered for one session; a browser opens six to one host. The oldest is forgotten.
 const HANDLES: usize = 8;
@@ -100,6 +100,24 @@ impl Transport {
     /// A CONNECT was refused; true: too often, drop it.
     pub(super) fn refused(&self) -> bool {
         self.refused.fetch_add(1, Ordering::Relaxed) + 1 >= REFUSALS
+    }
+}
+
+impl Line for Transport {
+    fn is_blocked(&self) -> bool {
+        self.is_blocked()
+    }
+
+    fn polls(&self) -> u64 {
+        self.polls()
+    }
+
+    fn drop_now(&self, websocket: bool) {
+        self.drop_now(websocket);
+    }
+
+    fn connects_too_often(&self) -> bool {
+        self.connects_too_often()
     }
 }
 

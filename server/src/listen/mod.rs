@@ -5,10 +5,12 @@ mod accept;
 mod caps;
 mod conn;
 mod forwarded;
+mod line;
 mod stream;
 
 pub use accept::{HEAD_BYTES, HEAD_TIME, Options, bind, serve};
 pub use caps::{Caps, Permit};
 pub use conn::ConnHandle;
 pub use forwarded::{BadCidr, Cidr, TrustedProxies};
+pub use line::{Line, Lines};
 pub use stream::{Guarded, WRITE_STALL};
