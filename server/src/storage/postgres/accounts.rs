@@ -1,171 +1,182 @@
-//! [`Accounts`] by name: each method is a transaction or a read.
+//! [`Accounts`] by name: each method hands its work to a transaction or to a connection that reads.
 
 use async_trait::async_trait;
 use chat_common::event::server::ServerRole;
 use chat_common::rest::AuditLine;
 use chat_common::{Timestamp, UserId, UserName};
+use futures_util::FutureExt;
 
-use super::PostgresStore;
+use super::{PostgresStore, audit, authority, rows, sessions, tokens, users};
 use crate::storage::{Accounts, Authority, InviteRow, NewUser, Rotation, SessionRow, StoreResult, TokenRow, UserRow};
 
 #[async_trait]
 impl Accounts for PostgresStore {
-    async fn create_user(&self, _new: NewUser) -> StoreResult<UserRow> {
-        Err(super::unwritten())
+    async fn create_user(&self, new: NewUser) -> StoreResult<UserRow> {
+        self.write(move |c| async move { users::create(c, &new).await }.boxed()).await
     }
 
-    async fn user(&self, _id: UserId) -> StoreResult<Option<UserRow>> {
-        Err(super::unwritten())
+    async fn user(&self, id: UserId) -> StoreResult<Option<UserRow>> {
+        self.read(move |c| async move { users::by_id(c, id).await }.boxed()).await
     }
 
-    async fn users(&self, _ids: &[UserId]) -> StoreResult<Vec<UserRow>> {
-        Err(super::unwritten())
+    async fn users(&self, ids: &[UserId]) -> StoreResult<Vec<UserRow>> {
+        let ids = rows::users_in(ids);
+        self.read(move |c| async move { users::by_ids(c, &ids).await }.boxed()).await
     }
 
-    async fn user_by_name(&self, _name: &UserName) -> StoreResult<Option<UserRow>> {
-        Err(super::unwritten())
+    async fn user_by_name(&self, name: &UserName) -> StoreResult<Option<UserRow>> {
+        let name = name.clone();
+        self.read(move |c| async move { users::by_name(c, &name).await }.boxed()).await
     }
 
-    async fn credentials(&self, _name: &UserName) -> StoreResult<Option<(UserRow, Option<String>)>> {
-        Err(super::unwritten())
+    async fn credentials(&self, name: &UserName) -> StoreResult<Option<(UserRow, Option<String>)>> {
+        let name = name.clone();
+        self.read(move |c| async move { users::credentials(c, &name).await }.boxed()).await
     }
 
-    async fn set_password(
-        &self,
-        _user: UserId,
-        _hash: String,
-        _keep: Option<String>,
-        _at: Timestamp,
-    ) -> StoreResult<()> {
-        Err(super::unwritten())
+    async fn set_password(&self, user: UserId, hash: String, keep: Option<String>, at: Timestamp) -> StoreResult<()> {
+        self.write(move |c| async move { users::set_password(c, user, &hash, keep.as_deref(), at).await }.boxed()).await
     }
 
     async fn set_profile(
         &self,
-        _user: UserId,
-        _name: Option<UserName>,
-        _display_name: Option<String>,
-        _at: Timestamp,
+        user: UserId,
+        name: Option<UserName>,
+        display_name: Option<String>,
+        at: Timestamp,
     ) -> StoreResult<UserRow> {
-        Err(super::unwritten())
+        self.write(move |c| {
+            async move { users::set_profile(c, user, name.as_ref(), display_name.as_deref(), at).await }.boxed()
+        })
+        .await
     }
 
     async fn set_server_role(
         &self,
-        _actor: Option<UserId>,
-        _user: UserId,
-        _role: ServerRole,
-        _at: Timestamp,
+        actor: Option<UserId>,
+        user: UserId,
+        role: ServerRole,
+        at: Timestamp,
     ) -> StoreResult<()> {
-        Err(super::unwritten())
+        self.write(move |c| async move { users::set_server_role(c, actor, user, role, at).await }.boxed()).await
     }
 
     async fn set_server_ban(
         &self,
-        _actor: Option<UserId>,
-        _user: UserId,
-        _until: Option<Timestamp>,
-        _reason: Option<String>,
-        _at: Timestamp,
+        actor: Option<UserId>,
+        user: UserId,
+        until: Option<Timestamp>,
+        reason: Option<String>,
+        at: Timestamp,
     ) -> StoreResult<()> {
-        Err(super::unwritten())
+        self.write(move |c| {
+            async move { users::set_server_ban(c, actor, user, until, reason.as_deref(), at).await }.boxed()
+        })
+        .await
     }
 
     async fn list_users(
         &self,
-        _query: Option<String>,
-        _after: Option<UserName>,
-        _limit: u32,
+        query: Option<String>,
+        after: Option<UserName>,
+        limit: u32,
     ) -> StoreResult<Vec<UserRow>> {
-        Err(super::unwritten())
+        self.read(move |c| async move { users::list(c, query.as_deref(), after.as_ref(), limit).await }.boxed()).await
     }
 
-    async fn create_session(&self, _session: SessionRow, _refresh_hash: [u8; 32]) -> StoreResult<()> {
-        Err(super::unwritten())
+    async fn create_session(&self, session: SessionRow, refresh_hash: [u8; 32]) -> StoreResult<()> {
+        self.write(move |c| async move { sessions::create(c, &session, &refresh_hash).await }.boxed()).await
     }
 
     async fn rotate_refresh(
         &self,
-        _presented: [u8; 32],
-        _successor: [u8; 32],
-        _expires_at: Timestamp,
-        _now: Timestamp,
+        presented: [u8; 32],
+        successor: [u8; 32],
+        expires_at: Timestamp,
+        now: Timestamp,
     ) -> StoreResult<Rotation> {
-        Err(super::unwritten())
+        self.write(move |c| async move { sessions::rotate(c, &presented, &successor, expires_at, now).await }.boxed())
+            .await
     }
 
-    async fn session(&self, _id: &str, _now: Timestamp) -> StoreResult<Option<SessionRow>> {
-        Err(super::unwritten())
+    async fn session(&self, id: &str, now: Timestamp) -> StoreResult<Option<SessionRow>> {
+        let id = id.to_owned();
+        self.read(move |c| async move { sessions::by_id(c, &id, now).await }.boxed()).await
     }
 
-    async fn session_by_refresh(&self, _hash: [u8; 32]) -> StoreResult<Option<SessionRow>> {
-        Err(super::unwritten())
+    async fn session_by_refresh(&self, hash: [u8; 32]) -> StoreResult<Option<SessionRow>> {
+        self.read(move |c| async move { sessions::by_refresh(c, &hash).await }.boxed()).await
     }
 
-    async fn sessions(&self, _user: UserId, _now: Timestamp) -> StoreResult<Vec<SessionRow>> {
-        Err(super::unwritten())
+    async fn sessions(&self, user: UserId, now: Timestamp) -> StoreResult<Vec<SessionRow>> {
+        self.read(move |c| async move { sessions::of(c, user, now).await }.boxed()).await
     }
 
-    async fn revoke_session(&self, _user: UserId, _id: &str, _at: Timestamp) -> StoreResult<bool> {
-        Err(super::unwritten())
+    async fn revoke_session(&self, user: UserId, id: &str, at: Timestamp) -> StoreResult<bool> {
+        let id = id.to_owned();
+        self.write(move |c| async move { sessions::revoke(c, user, &id, at).await }.boxed()).await
     }
 
-    async fn revoke_sessions(&self, _user: UserId, _keep: Option<String>, _at: Timestamp) -> StoreResult<()> {
-        Err(super::unwritten())
+    async fn revoke_sessions(&self, user: UserId, keep: Option<String>, at: Timestamp) -> StoreResult<()> {
+        self.write(move |c| async move { sessions::revoke_all(c, user, keep.as_deref(), at).await }.boxed()).await
     }
 
-    async fn create_token(&self, _token: TokenRow, _hash: [u8; 32], _bot: NewUser) -> StoreResult<()> {
-        Err(super::unwritten())
+    async fn create_token(&self, token: TokenRow, hash: [u8; 32], bot: NewUser) -> StoreResult<()> {
+        self.write(move |c| async move { tokens::create(c, &token, &hash, &bot).await }.boxed()).await
     }
 
-    async fn token_by_hash(&self, _hash: [u8; 32]) -> StoreResult<Option<TokenRow>> {
-        Err(super::unwritten())
+    async fn token_by_hash(&self, hash: [u8; 32]) -> StoreResult<Option<TokenRow>> {
+        self.read(move |c| async move { tokens::by_hash(c, &hash).await }.boxed()).await
     }
 
-    async fn tokens(&self, _owner: UserId) -> StoreResult<Vec<TokenRow>> {
-        Err(super::unwritten())
+    async fn tokens(&self, owner: UserId) -> StoreResult<Vec<TokenRow>> {
+        self.read(move |c| async move { tokens::of(c, owner).await }.boxed()).await
     }
 
-    async fn delete_token(&self, _owner: UserId, _id: &str, _at: Timestamp) -> StoreResult<bool> {
-        Err(super::unwritten())
+    async fn delete_token(&self, owner: UserId, id: &str, at: Timestamp) -> StoreResult<bool> {
+        let id = id.to_owned();
+        self.write(move |c| async move { tokens::delete(c, owner, &id, at).await }.boxed()).await
     }
 
-    async fn create_invite(&self, _invite: InviteRow, _at: Timestamp) -> StoreResult<()> {
-        Err(super::unwritten())
+    async fn create_invite(&self, invite: InviteRow, at: Timestamp) -> StoreResult<()> {
+        self.write(move |c| async move { tokens::create_invite(c, &invite, at).await }.boxed()).await
     }
 
-    async fn invites(&self, _now: Timestamp) -> StoreResult<Vec<InviteRow>> {
-        Err(super::unwritten())
+    async fn invites(&self, now: Timestamp) -> StoreResult<Vec<InviteRow>> {
+        self.read(move |c| async move { tokens::invites(c, now).await }.boxed()).await
     }
 
-    async fn delete_invite(&self, _id: &str) -> StoreResult<bool> {
-        Err(super::unwritten())
+    async fn delete_invite(&self, id: &str) -> StoreResult<bool> {
+        let id = id.to_owned();
+        self.write(move |c| async move { tokens::delete_invite(c, &id).await }.boxed()).await
     }
 
-    async fn set_block(&self, _user: UserId, _other: UserId, _on: bool, _at: Timestamp) -> StoreResult<()> {
-        Err(super::unwritten())
+    async fn set_block(&self, user: UserId, other: UserId, on: bool, at: Timestamp) -> StoreResult<()> {
+        self.write(move |c| async move { tokens::set_block(c, user, other, on, at).await }.boxed()).await
     }
 
-    async fn blocks(&self, _user: UserId) -> StoreResult<Vec<UserId>> {
-        Err(super::unwritten())
+    async fn blocks(&self, user: UserId) -> StoreResult<Vec<UserId>> {
+        self.read(move |c| async move { tokens::blocks(c, user).await }.boxed()).await
     }
 
-    async fn authority_since(&self, _cursor: Option<i64>) -> StoreResult<(Vec<Authority>, i64)> {
-        Err(super::unwritten())
+    async fn authority_since(&self, cursor: Option<i64>) -> StoreResult<(Vec<Authority>, i64)> {
+        self.read(move |c| async move { authority::since(c, cursor).await }.boxed()).await
     }
 
-    async fn audit(&self, _before: Option<i64>, _limit: u32) -> StoreResult<(Vec<AuditLine>, Option<i64>)> {
-        Err(super::unwritten())
+    async fn audit(&self, before: Option<i64>, limit: u32) -> StoreResult<(Vec<AuditLine>, Option<i64>)> {
+        self.read(move |c| async move { audit::page(c, before, limit).await }.boxed()).await
     }
 
     async fn add_audit(
         &self,
-        _actor: Option<UserId>,
-        _action: &str,
-        _subject: &str,
-        _detail: Option<String>,
-        _at: Timestamp,
+        actor: Option<UserId>,
+        action: &str,
+        subject: &str,
+        detail: Option<String>,
+        at: Timestamp,
     ) -> StoreResult<()> {
-        Err(super::unwritten())
+        let (action, subject) = (action.to_owned(), subject.to_owned());
+        self.write(move |c| async move { audit::add(c, actor, &action, &subject, detail.as_deref(), at).await }.boxed())
+            .await
     }
 }

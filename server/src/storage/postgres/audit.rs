@@ -1,7 +1,8 @@
 //! Who did what to whom, for admins.
 
+use chat_common::rest::AuditLine;
 use chat_common::{Timestamp, UserId};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row};
 
 use super::rows;
 use crate::storage::StoreResult;
@@ -24,4 +25,35 @@ pub(super) async fn add(
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Newest first, before line `before`; with the cursor of the last line given.
+pub(super) async fn page(
+    conn: &mut PgConnection,
+    before: Option<i64>,
+    limit: u32,
+) -> StoreResult<(Vec<AuditLine>, Option<i64>)> {
+    let found =
+        sqlx::query("SELECT id, at, actor, action, subject, detail FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2")
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(i64::from(limit))
+            .fetch_all(&mut *conn)
+            .await?;
+    let actors: Vec<Option<i64>> = found.iter().map(|row| row.try_get(2)).collect::<Result<_, _>>()?;
+    let actors: Vec<Option<UserId>> = actors.into_iter().map(|id| id.map(rows::user_id)).collect();
+    let named: Vec<UserId> = actors.iter().copied().flatten().collect();
+    let users = rows::Users::of(conn, &named).await?;
+    let mut lines = Vec::with_capacity(found.len());
+    let mut last = None;
+    for (row, actor) in found.iter().zip(actors) {
+        last = Some(row.try_get(0)?);
+        lines.push(AuditLine {
+            at: Timestamp::from_millis(row.try_get(1)?),
+            actor: actor.map(|id| users.get(id)).transpose()?,
+            action: row.try_get(3)?,
+            subject: row.try_get(4)?,
+            detail: row.try_get(5)?,
+        });
+    }
+    Ok((lines, last))
 }

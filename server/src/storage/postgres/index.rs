@@ -1,21 +1,192 @@
-//! The search index: one row of folded text a message, fed behind the sending by one node at a time (`feed`), each
-//! room from its own cursor. An edit or a delete writes the row itself: whoever comes second, it or the follower, waits
-//! for the first, and the newer text stands.
+//! The search index: fed behind the sending by a follower, as in the SQLite back end, so that a search costs sending
+//! no more than a row of one number.
+//!
+//! A write leaves the message's id in `search_todo`; any node's follower takes ids from there (locked ones are
+//! another's), reads the text as it stands and writes its trigrams. There is no cursor, since ids of two nodes'
+//! batches do not commit in the order of their numbers. Who changes a text puts the id back first, which waits for a
+//! follower that is just at it, and then takes the trigrams out; so no follower can write old ones afterwards.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chat_common::text::fold;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection, Row};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::storage::StoreResult;
+use super::grams;
+use super::pool::Pool;
+use crate::storage::{StoreError, StoreResult};
 
-/// Takes a message's old text out and puts the new one in.
-pub(super) async fn replace(conn: &mut PgConnection, id: i64, new: Option<&str>) -> StoreResult<()> {
-    sqlx::query(
-        "INSERT INTO message_index (id, folded) VALUES ($1, $2)
-         ON CONFLICT (id) DO UPDATE SET folded = excluded.folded",
+/// Messages of one slice.
+const SLICE: i64 = 256;
+/// Trigrams sent in one statement; what is more goes in a further one.
+const GRAMS: usize = 65_536;
+/// Without a word from this node's writers it looks so often for what a node that died left behind.
+const LOOK: Duration = Duration::from_secs(5);
+/// A pause after it failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long [`caught_up`] waits for the followers.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it looks.
+const BEAT: Duration = Duration::from_millis(20);
+
+/// Notes new messages; in the transaction that stores them.
+pub(super) async fn queue(conn: &mut PgConnection, ids: &[i64]) -> StoreResult<()> {
+    sqlx::query("INSERT INTO search_todo (id) SELECT id FROM UNNEST($1::bigint[]) AS t (id) ON CONFLICT DO NOTHING")
+        .bind(ids)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Takes texts out that are changed or gone; in the transaction that changes them, once it holds the messages' rows.
+pub(super) async fn changed(conn: &mut PgConnection, ids: &[i64]) -> StoreResult<()> {
+    queue(conn, ids).await?;
+    sqlx::query("DELETE FROM message_index WHERE id = ANY($1)").bind(ids).execute(conn).await?;
+    Ok(())
+}
+
+/// As [`changed`], for one message.
+pub(super) async fn replace(conn: &mut PgConnection, id: i64, _new: Option<&str>) -> StoreResult<()> {
+    changed(conn, &[id]).await
+}
+
+/// Feeds the index with the next messages; true: there may be more.
+async fn slice(conn: &mut PgConnection) -> StoreResult<bool> {
+    let mut tx = conn.begin().await?;
+    let mut ids: Vec<i64> = sqlx::query_scalar(
+        "DELETE FROM search_todo WHERE id = ANY (ARRAY
+           (SELECT id FROM search_todo ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING id",
     )
-    .bind(id)
-    .bind(new.map(fold).unwrap_or_default())
+    .bind(SLICE)
+    .fetch_all(&mut *tx)
+    .await?;
+    ids.sort_unstable();
+    let texts = sqlx::query("SELECT id, text FROM messages WHERE id = ANY($1) AND text IS NOT NULL ORDER BY id")
+        .bind(&ids)
+        .fetch_all(&mut *tx)
+        .await?;
+    let (mut owners, mut all) = (Vec::new(), Vec::new());
+    for row in &texts {
+        let (id, text): (i64, &str) = (row.try_get(0)?, row.try_get(1)?);
+        let of_one = grams::of(&fold(text));
+        owners.resize(owners.len() + of_one.len(), id);
+        all.extend(of_one);
+        if all.len() > GRAMS {
+            put(&mut tx, &std::mem::take(&mut owners), &std::mem::take(&mut all)).await?;
+        }
+    }
+    put(&mut tx, &owners, &all).await?;
+    tx.commit().await?;
+    Ok(!ids.is_empty())
+}
+
+/// Writes trigrams beside the ids that they belong to.
+async fn put(conn: &mut PgConnection, owners: &[i64], all: &[i32]) -> StoreResult<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO message_index (id, grams)
+         SELECT id, array_agg(gram) FROM UNNEST($1::bigint[], $2::int[]) AS t (id, gram) GROUP BY id ORDER BY id
+         ON CONFLICT (id) DO UPDATE SET grams = EXCLUDED.grams",
+    )
+    .bind(owners)
+    .bind(all)
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// This node's follower.
+pub(super) struct Follower {
+    news: Arc<Notify>,
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Follower {
+    /// Feeds the index until it is closed or dropped.
+    pub fn start(pool: Arc<Pool>) -> Self {
+        let (news, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let task = tokio::spawn(follow(pool, Arc::clone(&news), stop.clone()));
+        Self { news, stop, task: Mutex::new(Some(task)) }
+    }
+
+    /// There is something to do: a transaction that called [`queue`] or [`changed`] has committed.
+    pub fn ring(&self) {
+        self.news.notify_one();
+    }
+
+    /// Ends it after the slice that it is at.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            let _panicked = task.await;
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn follow(pool: Arc<Pool>, news: Arc<Notify>, stop: CancellationToken) {
+    let mut failing = false;
+    while !stop.is_cancelled() {
+        let outcome = all(&pool, &stop).await;
+        if let Err(error) = &outcome
+            && !failing
+        {
+            tracing::warn!(%error, "the search index could not go on; it is tried again and again");
+        }
+        failing = outcome.is_err();
+        let wait = if failing { PAUSE } else { LOOK };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = news.notified(), if !failing => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+async fn all(pool: &Pool, stop: &CancellationToken) -> StoreResult<()> {
+    let mut lent = pool.take().await?;
+    while !stop.is_cancelled() && slice(&mut lent.conn).await? {}
+    pool.give_back(lent);
+    Ok(())
+}
+
+/// Waits until everything committed before is in the index, feeding it meanwhile.
+pub(super) async fn caught_up(pool: &Pool) -> StoreResult<()> {
+    let mut lent = pool.take().await?;
+    let conn = &mut lent.conn;
+    let newest: Option<i64> = sqlx::query_scalar("SELECT max(id) FROM search_todo").fetch_one(&mut *conn).await?;
+    let deadline = Instant::now() + PATIENCE;
+    if let Some(newest) = newest {
+        while waits(conn, newest).await? {
+            if Instant::now() > deadline {
+                return Err(StoreError::Unavailable("the search index does not catch up".into()));
+            }
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+    pool.give_back(lent);
+    Ok(())
+}
+
+/// Feeds the index; whether a message up to `newest` is left. What another follower has taken is left until it has
+/// committed.
+async fn waits(conn: &mut PgConnection, newest: i64) -> StoreResult<bool> {
+    while slice(conn).await? {}
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM search_todo WHERE id <= $1)")
+        .bind(newest)
+        .fetch_one(conn)
+        .await?)
 }

@@ -5,7 +5,7 @@ use chat_common::event::Entry;
 use chat_common::model::Message;
 use chat_common::{ClientId, Emoji, RoomName, Seq, Timestamp, UserId, UserName};
 
-use super::PostgresStore;
+use super::{PostgresStore, index};
 use crate::storage::{
     Append, Appended, Log, MessagePage, Page, ReadState, RoomChange, RoomId, SearchPage, SearchQuery, StoreResult,
 };
@@ -90,6 +90,6 @@ impl Log for PostgresStore {
     }
 
     async fn search_caught_up(&self) -> StoreResult<()> {
-        Err(super::unwritten())
+        index::caught_up(&self.pool).await
     }
 }

@@ -76,7 +76,6 @@ fn checksum(step: &str) -> String {
 fn failed(error: &sqlx::Error) -> StoreError {
     let next = match error::code(error).as_str() {
         "42501" => "; let the user create in it: ALTER DATABASE … OWNER TO …, or GRANT CREATE ON SCHEMA public TO …",
-        "58P01" | "0A000" => "; install PostgreSQL's contrib package, of which pg_trgm is a part",
         "42P07" => "; it holds tables of another program: give the chat a database of its own",
         _ => "",
     };

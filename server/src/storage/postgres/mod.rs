@@ -12,6 +12,7 @@ mod audit;
 mod authority;
 mod connect;
 mod error;
+mod grams;
 mod hooks;
 mod index;
 mod log;
@@ -27,7 +28,7 @@ mod tokens;
 mod users;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use sqlx::{Connection, PgConnection};
 use super::secret::{self, TextKey};
 use super::{Store, StoreError, StoreResult};
 use connect::{Connector, End, Lineage};
+use index::Follower;
 use pool::Pool;
 
 /// How long a piece of work may take all in all, the wait for a connection included; then its outcome is unknown.
@@ -77,6 +79,7 @@ pub struct PostgresStore {
     clock: Arc<dyn Clock>,
     text_key: TextKey,
     pool: Arc<Pool>,
+    follower: Follower,
     end: Arc<End>,
 }
 
@@ -91,7 +94,8 @@ impl PostgresStore {
         let (id, text_key) = born_with(&mut conn, &lineage).await?;
         conn.close().await?;
         let pool = Arc::new(Pool::new(connector, options.connections));
-        Ok(Self { epoch: Epoch(format!("{id}-{}", lineage.timeline)), clock, text_key, pool, end })
+        let follower = Follower::start(Arc::clone(&pool));
+        Ok(Self { epoch: Epoch(format!("{id}-{}", lineage.timeline)), clock, text_key, pool, follower, end })
     }
 
     /// Ends with the reason when the store cannot go on in this process, which must stop then.
@@ -225,6 +229,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        self.follower.close().await;
         self.pool.close().await;
     }
 }

@@ -1,14 +1,9 @@
--- Trigrams of the folded texts. An edit or a delete writes the row's new text (or none) itself, before or after the
--- follower; whoever comes second waits for the first and leaves the newer text standing.
-CREATE EXTENSION IF NOT EXISTS pg_trgm;
+-- Trigrams of the folded texts as numbers (see grams.rs), without a copy of the texts.
 CREATE TABLE message_index (
-  id     BIGINT PRIMARY KEY,
-  folded TEXT NOT NULL
+  id    bigint PRIMARY KEY,
+  grams integer[] NOT NULL
 );
-CREATE INDEX message_index_folded ON message_index USING gin (folded gin_trgm_ops);
+CREATE INDEX message_index_grams ON message_index USING gin (grams);
 
--- How far the follower has come in each room.
-CREATE TABLE index_cursors (
-  room BIGINT PRIMARY KEY,
-  seq  BIGINT NOT NULL
-);
+-- Messages that the index has not seen, or not as they stand now.
+CREATE TABLE search_todo (id bigint PRIMARY KEY);
