@@ -196,6 +196,12 @@ impl Server {
         self.launch().await;
     }
 
+    /// Starts it again on the same port and data folder with further arguments.
+    pub async fn move_to(&mut self, args: &[&str]) {
+        self.options.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self.restart().await;
+    }
+
     /// Resident memory in KiB.
     pub fn resident_kib(&self) -> u64 {
         program::resident_kib(self.pid())

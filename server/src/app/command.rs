@@ -48,6 +48,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let load = |flags: Flags| Config::load(flags, &|name| std::env::var(name).ok());
     match cli.command.unwrap_or(Command::Serve).job()? {
         Job::Config(command) => print(&command.run(|| load(cli.flags))?),
+        Job::Db(command) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            print(&runtime.block_on(command.run())?)
+        }
         Job::Openapi => print(&serde_json::to_string_pretty(&rest::document())?),
         Job::Ask(request) => {
             let config = load(cli.flags)?;

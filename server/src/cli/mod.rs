@@ -3,8 +3,10 @@
 
 pub mod admin;
 mod config;
+mod db;
 mod invite;
 mod password;
+mod progress;
 mod show;
 mod user;
 
@@ -13,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use config::Command as ConfigCommand;
+pub use db::Command as DbCommand;
 pub use show::show;
 
 use crate::config::Flags;
@@ -46,6 +49,9 @@ pub enum Command {
     /// The configuration: check it, show what is in force, print the defaults
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// The database: copy a server to PostgreSQL
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Print the OpenAPI document of the REST interface
     Openapi,
     /// Write a copy of the database to FILE, whether the server runs or not; the key file is not in it
@@ -62,6 +68,8 @@ pub enum Job {
     Serve,
     /// Ask the services.
     Ask(Request),
+    /// On databases that no server uses.
+    Db(DbCommand),
     /// About the configuration alone.
     Config(ConfigCommand),
     /// Print the document.
@@ -76,6 +84,7 @@ impl Command {
             Self::User(command) => Job::Ask(command.request()?),
             Self::Invite(command) => Job::Ask(command.request()),
             Self::Config(command) => Job::Config(command),
+            Self::Db(command) => Job::Db(command),
             Self::Openapi => Job::Openapi,
             Self::Backup { file } if file.exists() => {
                 anyhow::bail!("{} is there already; give the backup another name", file.display())

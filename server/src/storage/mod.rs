@@ -7,6 +7,7 @@
 mod accounts;
 #[cfg(test)]
 pub mod contract;
+pub mod copy;
 mod hooks;
 mod log;
 mod nodes;

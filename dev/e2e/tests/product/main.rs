@@ -10,6 +10,7 @@ mod expiry;
 mod faults;
 mod foreign;
 mod messages;
+mod moving;
 mod passwords;
 mod private;
 mod readme;

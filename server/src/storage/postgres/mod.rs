@@ -14,6 +14,7 @@ mod connect;
 mod error;
 mod grams;
 mod hooks;
+mod import;
 mod index;
 mod log;
 mod migrations;
@@ -44,6 +45,7 @@ use sqlx::{Connection, PgConnection};
 use super::secret::{self, TextKey};
 use super::{Store, StoreError, StoreResult};
 use connect::{Connector, End, Lineage};
+pub use import::Import;
 use index::Follower;
 use pool::Pool;
 
@@ -160,6 +162,7 @@ async fn timed<T>(work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> 
 async fn born_with(conn: &mut PgConnection, lineage: &Lineage) -> StoreResult<(String, TextKey)> {
     let mut tx = conn.begin().await?;
     migrations::alone(&mut tx).await?;
+    import::refuse_half(&mut tx).await?;
     let home = get(&mut tx, "home").await?;
     let mut id = get(&mut tx, "epoch").await?;
     if home.as_ref() != Some(&lineage.home) {

@@ -12,6 +12,7 @@ mod cache;
 mod change;
 mod entry;
 mod error;
+mod export;
 mod history;
 mod hooks;
 mod index;
@@ -53,6 +54,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Store, StoreError, StoreResult};
 pub use backup::restore;
+pub use export::Export;
 use job::{Job, Message, Task, Work};
 use pool::Pool;
 use writer::{Vitals, Writer};
@@ -121,6 +123,7 @@ impl SqliteStore {
     /// Opens or makes a store and starts its writer. `Unavailable` where another process has it.
     pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> StoreResult<Self> {
         let opened = open::database(&options)?;
+        export::forget_mark(&opened.writer)?;
         let vitals = Arc::new(Vitals::default());
         let (queue, messages) = mpsc::channel();
         let writer = Writer::new(opened.writer, messages, Arc::clone(&vitals), options.durability);
