@@ -15,7 +15,7 @@ use crate::service::Caller;
 
 use super::bucket::Bucket;
 use super::call::{Channels, Payload, raw};
-use super::outbox::{Credit, Out, Outbox, Pushed};
+use super::outbox::{Out, Outbox, Pushed};
 use super::transport::Transport;
 
 /// See the module.
@@ -92,19 +92,20 @@ impl Conn {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())
     }
 
-    /// Tells an event: straight to the library while the peer keeps up, by the outbox and its writer otherwise.
-    #[must_use]
-    pub(super) fn tell_event(&self, name: &'static str, data: &Payload) -> Pushed {
-        self.outbox.push_direct(Out::Event(name, Arc::clone(data)), |out, credit| self.emit_now(out, credit))
+    /// Whether packets of so many bytes may go past the outbox; see [`Outbox::may_pass`].
+    pub(super) fn may_pass(&self, packets: usize, bytes: usize) -> bool {
+        self.outbox.may_pass(packets, bytes, || self.transport.flow())
     }
 
-    /// Whether the library took it. Only over WebSocket, and no more than a batch until the peer takes something.
-    fn emit_now(&self, out: &Out, credit: &mut Credit) -> bool {
-        let Some(socket) = self.socket.get().and_then(Weak::upgrade) else { return false };
-        let Out::Event(name, data) = out else { return false };
-        socket.transport_type() == TransportType::Websocket
-            && self.transport.flow().is_some_and(|flow| credit.take(flow, out.size()))
-            && socket.emit(name, &**data).is_ok()
+    /// The library's socket, while there is one.
+    pub(super) fn socket(&self) -> Option<Arc<Socket>> {
+        self.socket.get()?.upgrade()
+    }
+
+    /// The library's socket, where it runs over WebSocket: only there is it known what the peer takes.
+    pub(super) fn websocket(&self) -> Option<Arc<Socket>> {
+        let socket = self.socket()?;
+        (socket.transport_type() == TransportType::Websocket).then_some(socket)
     }
 
     /// Tells a hint that must not be left out while the connection lives.

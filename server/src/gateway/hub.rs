@@ -19,6 +19,7 @@ use crate::cluster::{Bus, ConnId, Interest};
 use crate::storage::RoomId;
 
 use super::call::raw;
+use super::chorus::{Chorus, Sub};
 use super::conn::Conn;
 use super::outbox::{Out, Pushed};
 
@@ -26,21 +27,10 @@ use super::outbox::{Out, Pushed};
 pub(super) type Overflown = Vec<Arc<Conn>>;
 
 #[derive(Debug)]
-struct Sub {
-    conn: Arc<Conn>,
-    /// Told entries and hints; not yet while its right is being checked.
-    active: bool,
-    /// Keeps following when the room goes private.
-    member: bool,
-    /// Its right was checked when the room's head was this: what an older entry took away was given back since.
-    since: Seq,
-}
-
-#[derive(Debug)]
 struct Room {
     name: RoomName,
     sequencer: Sequencer,
-    subs: HashMap<ConnId, Sub>,
+    subs: Chorus,
     /// An entry was told since the last head check.
     stirred: bool,
     /// Other nodes tell this one of the room.
@@ -149,16 +139,11 @@ impl Hub {
         let entry = inner.rooms.entry(room).or_insert_with(|| Room {
             name: name.clone(),
             sequencer: Sequencer::default(),
-            subs: HashMap::new(),
+            subs: Chorus::new(room),
             stirred: false,
             _interest: self.bus.follow(Topic::Room(room)),
         });
-        entry.subs.entry(conn.id).or_insert_with(|| Sub {
-            conn: Arc::clone(conn),
-            active: false,
-            member: false,
-            since: Seq::ZERO,
-        });
+        entry.subs.add(conn);
         Ok(())
     }
 
@@ -171,7 +156,7 @@ impl Hub {
     pub(super) fn activate(&self, room: RoomId, conn: &Conn, head: Option<Seq>, member: bool) -> bool {
         let mut inner = self.inner();
         let Some(entry) = inner.rooms.get_mut(&room) else { return false };
-        let Some(sub) = entry.subs.get_mut(&conn.id) else { return false };
+        let Some(sub) = entry.subs.get_mut(conn.id) else { return false };
         if let Some(head) = head {
             entry.sequencer.start(head);
         }
@@ -186,7 +171,7 @@ impl Hub {
     /// Whether the connection still follows the room; notes whether it is a member, as of the room's head `since`.
     pub(super) fn settle(&self, room: RoomId, conn: &Conn, member: bool, since: Seq) -> bool {
         let mut inner = self.inner();
-        let Some(sub) = inner.rooms.get_mut(&room).and_then(|r| r.subs.get_mut(&conn.id)) else { return false };
+        let Some(sub) = inner.rooms.get_mut(&room).and_then(|r| r.subs.get_mut(conn.id)) else { return false };
         sub.member = member;
         sub.since = since;
         sub.active
@@ -220,7 +205,7 @@ impl Hub {
     pub(super) fn follows(&self, room: RoomId, user: UserId) -> Option<RoomName> {
         let inner = self.inner();
         let entry = inner.rooms.get(&room)?;
-        entry.subs.values().any(|sub| sub.conn.user == user).then(|| entry.name.clone())
+        entry.subs.iter().any(|sub| sub.conn.user == user).then(|| entry.name.clone())
     }
 
     /// Ends the subscriptions of those who are no members; tells them.
@@ -239,7 +224,7 @@ impl Hub {
     /// Notes that a user is a member now.
     pub(super) fn joined(&self, room: RoomId, user: UserId) {
         if let Some(entry) = self.inner().rooms.get_mut(&room) {
-            entry.subs.values_mut().filter(|sub| sub.conn.user == user).for_each(|sub| sub.member = true);
+            entry.subs.of_user(user).for_each(|sub| sub.member = true);
         }
     }
 
@@ -313,7 +298,7 @@ impl Hub {
 impl Inner {
     fn drop_sub(&mut self, room: RoomId, conn: ConnId) {
         if let Some(entry) = self.rooms.get_mut(&room) {
-            entry.subs.remove(&conn);
+            entry.subs.remove(conn);
             if entry.subs.is_empty() {
                 self.rooms.remove(&room);
             }
@@ -322,14 +307,7 @@ impl Inner {
 
     fn drop_subs(&mut self, room: RoomId, which: impl Fn(&Sub) -> bool) -> Vec<Arc<Conn>> {
         let Some(entry) = self.rooms.get_mut(&room) else { return Vec::new() };
-        let mut gone = Vec::new();
-        entry.subs.retain(|_, sub| {
-            let goes = which(sub);
-            if goes {
-                gone.push(Arc::clone(&sub.conn));
-            }
-            !goes
-        });
+        let gone = entry.subs.remove_if(which);
         if entry.subs.is_empty() {
             self.rooms.remove(&room);
         }
@@ -350,16 +328,11 @@ impl Inner {
     /// Tells entries in order; each is encoded once. What an entry ends, ends before the next one.
     fn tell(&mut self, room: RoomId, entries: &[Arc<Entry>]) -> Overflown {
         let mut overflown = Vec::new();
-        // All of a run to one connection, then to the next: what it is told at once leaves in one write.
         for run in entries.split_inclusive(|entry| changes_followers(&entry.body)) {
             let Some(found) = self.rooms.get_mut(&room) else { break };
             found.stirred = true;
-            let told: Vec<_> = run.iter().map(|entry| (entry.body.name(), raw(&**entry))).collect();
-            for sub in found.subs.values().filter(|sub| sub.active) {
-                if told.iter().any(|(name, data)| sub.conn.tell_event(name, data) == Pushed::Full) {
-                    overflown.push(Arc::clone(&sub.conn));
-                }
-            }
+            let told: Vec<_> = run.iter().map(|entry| Out::Event(entry.body.name(), raw(&**entry))).collect();
+            overflown.append(&mut found.subs.tell(&told));
             if let Some(last) = run.last() {
                 overflown.append(&mut self.apply(room, last));
             }
@@ -385,7 +358,7 @@ impl Inner {
         let Some(found) = self.rooms.get(&room) else { return Vec::new() };
         let data = raw(hint);
         let mut overflown = Vec::new();
-        for sub in found.subs.values().filter(|sub| sub.active && Some(sub.conn.user) != except) {
+        for sub in found.subs.iter().filter(|sub| sub.active && Some(sub.conn.user) != except) {
             if sub.conn.outbox.push_hint(Out::Event(hint.name(), Arc::clone(&data))) == Pushed::Full {
                 overflown.push(Arc::clone(&sub.conn));
             }

@@ -1,12 +1,13 @@
 //! The Socket.IO edge: namespace `/chat`. Each request is one line of the table below; what it does is a service's.
 //!
 //! The way in: `door` (origin, draining) → the library → `session` (CONNECT) → `inbox` (in order) → the table → a
-//! service → the reply. The way out: bus → `fanout` (order, holes) → `hub` (who follows) → `outbox` (bounded) →
-//! `writer` → the library.
+//! service → the reply. The way out: bus → `fanout` (order, holes) → `hub` (who follows) → `chorus` (who
+//! keeps up: straight to the library) or `outbox` (bounded) → `writer` → the library.
 
 mod authority;
 mod bucket;
 mod call;
+mod chorus;
 mod conn;
 mod door;
 mod fanout;
@@ -250,8 +251,9 @@ fn socket_io(options: &Options, payload_bytes: usize) -> (socketioxide::layer::S
         .upgrade_timeout(Duration::from_secs(10))
         // `/chat` asks for none; Node's broadcasts with acknowledgement, which the relay serves, name a time of their own.
         .ack_timeout(Duration::from_secs(60))
-        // The writer puts no more than a batch into it; the rest is for heartbeats and acknowledgements.
-        .max_buffer_size(1_024)
+        // No more than some batches stand in it (`Outbox::may_pass`, the writers): what is told to a room must never
+        // find it full, nor a heartbeat.
+        .max_buffer_size(16_384)
         .max_payload(payload_bytes as u64)
         .ws_max_message_size(payload_bytes)
         .ws_max_frame_size(payload_bytes)

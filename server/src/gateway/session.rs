@@ -216,11 +216,12 @@ impl Gateway {
             }
             _ => None,
         };
+        // First, since the hub tells some things past the outbox.
+        self.hub.remove(conn);
         if !conn.outbox.end(ending, last) {
             return;
         }
         conn.ended.cancel();
-        self.hub.remove(conn);
         if conn.started.load(Ordering::Relaxed) {
             presence::disconnected(&self.services, conn.user, conn.id);
         }

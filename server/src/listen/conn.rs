@@ -51,7 +51,8 @@ impl ConnHandle {
     pub fn set_blocked(&self, blocked: bool) {
         self.flow.blocked.store(blocked, Ordering::Relaxed);
         if !blocked {
-            self.flow.writes.fetch_add(1, Ordering::Relaxed);
+            // Only the stream writes it.
+            self.flow.writes.store(self.writes().wrapping_add(1), Ordering::Relaxed);
         }
     }
 
