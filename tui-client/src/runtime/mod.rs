@@ -4,6 +4,7 @@
 mod compose;
 mod convert;
 mod effects;
+mod hyperlink;
 mod input;
 mod plain;
 mod signals;
@@ -78,7 +79,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     let kept =
         || options.cache.kept("theme").ok().flatten().filter(|t| !no_color() && theme::NAMES.contains(&t.as_str()));
     let chosen = settings.theme.or_else(kept);
-    let name = chosen.unwrap_or_else(|| theme::suited(|k| std::env::var(k).ok()).to_owned());
+    let name = chosen.unwrap_or_else(|| theme::suited(|k| std::env::var(k).ok(), || ground_is_light(plain)).to_owned());
     let theme = load_theme(&name)?;
     let mut seed = [0u8; 16];
     getrandom::fill(&mut seed).context("no randomness from the system")?;
@@ -142,6 +143,18 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     }
     writer.await.context("the cache could not be written")?;
     outcome.map(ExitCode::from)
+}
+
+/// Asks the terminal for the colour of its ground (OSC 11), before its keys are read. One that does not know the
+/// question says so at once by answering the one that follows it.
+fn ground_is_light(plain: bool) -> Option<bool> {
+    use terminal_colorsaurus::{QueryOptions, background_color};
+    if plain {
+        return None;
+    }
+    let ground = background_color(QueryOptions::default());
+    let known = ground.inspect_err(|error| tracing::debug!(%error, "the ground is unknown"));
+    known.ok().map(|ground| ground.perceived_lightness() > 0.5)
 }
 
 fn no_color() -> bool {
@@ -258,7 +271,10 @@ impl Runtime {
         let (app, theme, cache) = (&self.app, &self.theme, &mut self.drawn);
         match &mut self.face {
             Face::Full(screen) => screen
-                .draw(|frame| seen = ui::draw(app, theme, cache, frame))
+                .draw(|frame| {
+                    seen = ui::draw(app, theme, cache, frame);
+                    cache.links().clone()
+                })
                 .context("the terminal cannot be drawn on")?,
             Face::Plain(printer) => {
                 let news = printer.news(app);

@@ -1,6 +1,8 @@
 //! The terminal: taken at the start, given back whole at every end, also on panic, signal and suspension.
 
+use std::cell::RefCell;
 use std::io::{self, BufWriter, Stdout, Write};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::Show;
@@ -14,14 +16,18 @@ use crossterm::terminal::{
 };
 use crossterm::{execute, queue};
 use ratatui::Frame;
-use ratatui::backend::CrosstermBackend;
+
+use super::hyperlink::Linking;
+use crate::ui::Links;
 
 /// Whether the terminal is taken now; the panic hook must not touch one that is not.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The taken terminal. Dropping it gives the terminal back.
 pub(super) struct Terminal {
-    terminal: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: ratatui::Terminal<Linking<BufWriter<Stdout>>>,
+    /// The addresses of the frame that is drawn.
+    links: Rc<RefCell<Links>>,
     mouse: bool,
 }
 
@@ -36,8 +42,9 @@ impl Terminal {
             }
             before(info);
         }));
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout()));
-        let screen = Self { terminal: ratatui::Terminal::new(backend)?, mouse };
+        let links = Rc::<RefCell<Links>>::default();
+        let backend = Linking::new(BufWriter::with_capacity(64 * 1024, io::stdout()), Rc::clone(&links));
+        let screen = Self { terminal: ratatui::Terminal::new(backend)?, links, mouse };
         screen.enter()?;
         Ok(screen)
     }
@@ -70,10 +77,11 @@ impl Terminal {
         self.terminal.resize(size.into())
     }
 
-    /// Draws a frame in one go, so that it never shows half done.
-    pub(super) fn draw(&mut self, picture: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    /// Draws a frame in one go, so that it never shows half done; `picture` gives the addresses in it.
+    pub(super) fn draw(&mut self, picture: impl FnOnce(&mut Frame<'_>) -> Links) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        let drawn = self.terminal.draw(picture).map(drop);
+        let links = &self.links;
+        let drawn = self.terminal.draw(|frame| *links.borrow_mut() = picture(frame)).map(drop);
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         drawn
     }

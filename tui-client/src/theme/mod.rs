@@ -111,19 +111,22 @@ impl Theme {
     }
 }
 
-/// Which look suits the terminal, from its environment: `NO_COLOR`, `COLORTERM`, `COLORFGBG`, `TERM`.
-pub fn suited(env: impl Fn(&str) -> Option<String>) -> &'static str {
+/// Which look suits the terminal, from its environment (`NO_COLOR`, `COLORTERM`, `COLORFGBG`, `TERM`), and where that
+/// does not say whether it is light, by its own word: `ask` gives whether its ground is light.
+pub fn suited(env: impl Fn(&str) -> Option<String>, ask: impl FnOnce() -> Option<bool>) -> &'static str {
     if env("NO_COLOR").is_some_and(|v| !v.is_empty()) || env("TERM").is_some_and(|t| t == "dumb" || t == "vt100") {
         return "mono";
     }
-    let ground = env("COLORFGBG").and_then(|v| v.rsplit(';').next().map(str::to_owned));
-    let light = ground.is_some_and(|b| b == "15" || b == "7");
-    let deep = env("COLORTERM").is_some_and(|c| c == "truecolor" || c == "24bit");
-    match (deep, light) {
-        (true, true) => "light",
-        (true, false) => "dark",
-        (false, _) => "16",
+    if !env("COLORTERM").is_some_and(|c| c == "truecolor" || c == "24bit") {
+        // The sixteen colours are the terminal's own, chosen for its ground.
+        return "16";
     }
+    let ground = env("COLORFGBG").and_then(|v| v.rsplit(';').next().map(str::to_owned));
+    let light = match ground {
+        Some(ground) => ground == "15" || ground == "7",
+        None => ask().unwrap_or(false),
+    };
+    if light { "light" } else { "dark" }
 }
 
 /// Reads `bold #88c0d0 on #202020`.
@@ -245,8 +248,10 @@ mod tests {
     #[test]
     fn the_environment_decides_the_look() {
         let with = |pairs: &'static [(&str, &str)]| {
-            suited(move |k| pairs.iter().find(|(n, _)| *n == k).map(|(_, v)| (*v).to_owned()))
+            suited(move |k| pairs.iter().find(|(n, _)| *n == k).map(|(_, v)| (*v).to_owned()), || None)
         };
+        let asked = |light| suited(|k| (k == "COLORTERM").then(|| "truecolor".to_owned()), || light);
+        assert_eq!((asked(Some(true)), asked(Some(false)), asked(None)), ("light", "dark", "dark"));
         assert_eq!(with(&[("NO_COLOR", "1"), ("COLORTERM", "truecolor")]), "mono");
         assert_eq!(with(&[("COLORTERM", "truecolor")]), "dark");
         assert_eq!(with(&[("COLORTERM", "24bit"), ("COLORFGBG", "0;15")]), "light");

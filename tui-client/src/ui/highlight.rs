@@ -399,7 +399,7 @@ impl Reader<'_> {
         let key = |k: &&str| **k == *token || (self.folds && k.eq_ignore_ascii_case(token));
         if first.is_ascii_digit() {
             (end, self.theme.warn.0)
-        } else if self.family.keywords.iter().any(|k| key(&k)) {
+        } else if self.family.keywords.iter().any(key) {
             (end, self.theme.accent.0)
         } else {
             (end, self.base)

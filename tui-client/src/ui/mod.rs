@@ -3,6 +3,7 @@
 
 mod composer;
 mod highlight;
+mod links;
 mod markdown;
 mod message;
 mod overlay;
@@ -23,6 +24,7 @@ use ratatui::text::Line;
 use crate::app::{App, Drawn, Line as Link};
 use crate::theme::Theme;
 
+pub use self::links::{Links, number as link_number};
 pub use self::message::clock;
 
 /// What is kept between frames; never part of the meaning.
@@ -33,12 +35,18 @@ pub struct Cache {
     tab_row: u16,
     side: Vec<(u16, usize)>,
     side_columns: Range<u16>,
+    links: Links,
 }
 
 impl Cache {
     /// After another theme was chosen.
     pub fn clear(&mut self) {
         self.lines.clear();
+    }
+
+    /// The addresses of the last frame, by the numbers in its cells.
+    pub fn links(&self) -> &Links {
+        &self.links
     }
 
     /// The room a click on this cell means.
@@ -69,6 +77,7 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
     frame.buffer_mut().set_style(screen, theme.text.0);
     cache.tabs.clear();
     cache.side.clear();
+    cache.links.clear();
     if screen.width < LEAST.0 || screen.height < LEAST.1 {
         let words = format!("needs {}×{}", LEAST.0, LEAST.1);
         frame.render_widget(Line::raw(words), Rect { height: screen.height.min(1), ..screen });
@@ -143,7 +152,13 @@ fn column(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>, bo
     {
         from += refused(&error.message, theme, frame, Rect { y: from, height: y - from - 1, ..body });
     }
-    let drawn = timeline::draw(app, theme, &mut cache.lines, frame, Rect { y: from, height: y - from, ..body });
+    let drawn = timeline::draw(
+        app,
+        theme,
+        (&mut cache.lines, &mut cache.links),
+        frame,
+        Rect { y: from, height: y - from, ..body },
+    );
     composer::status(app, theme, frame, status);
     composer::popup(app, theme, frame, rule);
     drawn

@@ -11,6 +11,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::links::{self, Links};
 use super::message::{self, Columns, Context, clock, day};
 use super::text::{Piece, fit, line, width, wrap};
 use crate::app::{App, Drawn, Line as Link, Mode, Room, RoomId, RowKey, Scroll};
@@ -103,8 +104,14 @@ struct View<'a> {
     cache: &'a mut Cache,
 }
 
-/// Draws the room in view and says what is seen of it.
-pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>, area: Rect) -> Drawn {
+/// Draws the room in view and says what is seen of it; the links among it are added to `links`.
+pub fn draw(
+    app: &App,
+    theme: &Theme,
+    (cache, links): (&mut Cache, &mut Links),
+    frame: &mut Frame<'_>,
+    area: Rect,
+) -> Drawn {
     let Some(room) = app.room() else {
         welcome(app, None, theme, frame, area);
         return Drawn { rows: Vec::new(), height: area.height, at_end: true };
@@ -119,6 +126,7 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>, 
     }
     let at_end = shown.back().is_some_and(|r| Some(&r.key) == room.last_key().as_ref() && r.line + 1 == r.of);
     let top = area.height.saturating_sub(u16::try_from(shown.len()).unwrap_or(u16::MAX));
+    let linked = view.links(&shown);
     let selected = room.selected.as_ref().filter(|_| app.mode == Mode::Browse);
     let mut rows = Vec::with_capacity(shown.len());
     for (i, row) in (0u16..).zip(shown) {
@@ -135,10 +143,40 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>, 
         let short = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
         rows.push((row.key, short(row.line), short(row.of)));
     }
+    for (i, x, cells, url) in linked {
+        let at = Rect { x: area.x.saturating_add(x), y: area.y + top + i, width: cells, height: 1 };
+        links::mark(frame, links, at.intersection(area), &url);
+    }
     Drawn { rows, height: area.height, at_end }
 }
 
 impl View<'_> {
+    /// Where links stand: row of the view, first cell, cells, address.
+    fn links(&self, shown: &VecDeque<Shown>) -> Vec<(u16, u16, u16, String)> {
+        let mut found = Vec::new();
+        let mut done: Option<&RowKey> = None;
+        for row in shown.iter().filter(|row| !row.divider) {
+            if done == Some(&row.key) {
+                continue;
+            }
+            done = Some(&row.key);
+            let RowKey::Stored(seq) = &row.key else { continue };
+            let text = self.room.timeline.message(*seq).and_then(|m| m.text.as_deref()).unwrap_or_default();
+            let urls = links::in_text(text, self.theme);
+            let Some((_, rows)) = self.cache.stored.get(&(self.room.id, *seq)).filter(|_| !urls.is_empty()) else {
+                continue;
+            };
+            let head = row.of.saturating_sub(rows.len());
+            for (line, x, cells, which) in links::places(rows, &urls, self.theme) {
+                let here = |(_, s): &(u16, &Shown)| s.key == row.key && s.line == head + line;
+                if let Some((i, _)) = (0u16..).zip(shown).find(here) {
+                    found.push((i, x, cells, urls[which].clone()));
+                }
+            }
+        }
+        found
+    }
+
     fn collect(&mut self, height: usize) -> VecDeque<Shown> {
         let mut shown = VecDeque::new();
         let Some(last) = self.room.last_key() else { return shown };
