@@ -10,7 +10,8 @@ const SERVER: Rules = Rules {
         &["domain", "testing"],
         &["listen", "storage"],
         // Presence, the order of delivery and the repair of holes read the store's traits.
-        &["config", "cluster", "lifecycle"],
+        &["config", "lifecycle"],
+        &["cluster"],
         &["telemetry", "service"],
         // The edges: none knows another.
         &["gateway", "rest", "relay", "cli"],

@@ -210,6 +210,7 @@ impl Broker {
     }
 
     /// Starts the process and waits until it says that it serves.
+    #[expect(clippy::disallowed_methods, reason = "a process is waited for in a program without a runtime")]
     fn run(&mut self) -> Result<()> {
         let log = File::create(self.log_file())?;
         let config = self.dir.path().join("server.properties");

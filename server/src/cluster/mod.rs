@@ -7,6 +7,7 @@
 pub mod bus;
 pub mod envelope;
 pub mod interest;
+pub mod kafka;
 pub mod local;
 pub mod sequencer;
 pub mod tap;

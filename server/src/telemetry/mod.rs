@@ -21,6 +21,9 @@ const DISCREET: [&str; 7] = [
     "hyper",
 ];
 
+/// Libraries whose lines are noise: what they meet, our own code says once and in plain words.
+const SILENT: [&str; 2] = ["rskafka", "rsasl"];
+
 /// Starts logging; called once by the program, never by a library user. A second call changes nothing.
 pub fn start(log: &Log) {
     let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -46,7 +49,7 @@ where
 
 fn is_discreet(event: &Metadata<'_>) -> bool {
     let source = event.target().split("::").next().unwrap_or_default();
-    *event.level() <= Level::INFO || !DISCREET.contains(&source)
+    !SILENT.contains(&source) && (*event.level() <= Level::INFO || !DISCREET.contains(&source))
 }
 
 #[cfg(test)]
@@ -77,6 +80,7 @@ mod tests {
             tracing::debug!(target: "engineioxide::socket", "packet: secret");
             tracing::trace!(target: "hyper::proto", "header: secret");
             tracing::warn!(target: "engineioxide::socket", "closed");
+            tracing::error!(target: "rskafka::client", "noise: secret");
             tracing::debug!(room = "lobby", "ours");
         });
         String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
