@@ -5,10 +5,13 @@
 //! (`envelope`) over a broker (`wire`), to the nodes that follow what it is about (`interest`).
 
 pub mod bus;
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod envelope;
 pub mod interest;
 pub mod kafka;
 pub mod local;
+pub mod redis;
 pub mod sequencer;
 pub mod tap;
 #[cfg(test)]
