@@ -5,6 +5,7 @@
 //! of `domain`). When a write has returned `Ok`, it is on stable storage. Look-ups give `Option`.
 
 mod accounts;
+mod body;
 #[cfg(test)]
 pub mod contract;
 pub mod copy;

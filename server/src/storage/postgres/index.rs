@@ -49,11 +49,6 @@ pub(super) async fn changed(conn: &mut PgConnection, ids: &[i64]) -> StoreResult
     Ok(())
 }
 
-/// As [`changed`], for one message.
-pub(super) async fn replace(conn: &mut PgConnection, id: i64, _new: Option<&str>) -> StoreResult<()> {
-    changed(conn, &[id]).await
-}
-
 /// Feeds the index with the next messages; true: there may be more.
 async fn slice(conn: &mut PgConnection) -> StoreResult<bool> {
     let mut tx = conn.begin().await?;

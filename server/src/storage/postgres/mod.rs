@@ -8,25 +8,36 @@
 //! the traits.
 
 mod accounts;
+mod append;
 mod audit;
 mod authority;
+mod batch;
+mod change;
 mod connect;
+mod entry;
 mod error;
 mod grams;
+mod history;
 mod hooks;
 mod import;
 mod index;
 mod log;
+mod members;
 mod migrations;
+mod moderate;
 mod nodes;
 mod pool;
+mod purge;
+mod read;
 mod rooms;
+mod rooms_change;
 mod rows;
 mod search;
 mod sessions;
 mod standing;
 mod tokens;
 mod users;
+mod views;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -44,10 +55,12 @@ use sqlx::{Connection, PgConnection};
 
 use super::secret::{self, TextKey};
 use super::{Store, StoreError, StoreResult};
+use batch::Batches;
 use connect::{Connector, End, Lineage};
 pub use import::Import;
 use index::Follower;
 use pool::Pool;
+use purge::Sweeper;
 
 /// How long a piece of work may take all in all, the wait for a connection included; then its outcome is unknown.
 const ANSWER: Duration = Duration::from_secs(7);
@@ -81,7 +94,9 @@ pub struct PostgresStore {
     clock: Arc<dyn Clock>,
     text_key: TextKey,
     pool: Arc<Pool>,
-    follower: Follower,
+    batches: Batches,
+    follower: Arc<Follower>,
+    sweeper: Sweeper,
     end: Arc<End>,
 }
 
@@ -96,8 +111,11 @@ impl PostgresStore {
         let (id, text_key) = born_with(&mut conn, &lineage).await?;
         conn.close().await?;
         let pool = Arc::new(Pool::new(connector, options.connections));
-        let follower = Follower::start(Arc::clone(&pool));
-        Ok(Self { epoch: Epoch(format!("{id}-{}", lineage.timeline)), clock, text_key, pool, follower, end })
+        let follower = Arc::new(Follower::start(Arc::clone(&pool)));
+        let batches = Batches::start(Arc::clone(&pool), Arc::clone(&follower), Arc::clone(&end));
+        let sweeper = Sweeper::start(Arc::clone(&pool));
+        let epoch = Epoch(format!("{id}-{}", lineage.timeline));
+        Ok(Self { epoch, clock, text_key, pool, batches, follower, sweeper, end })
     }
 
     /// Ends with the reason when the store cannot go on in this process, which must stop then.
@@ -108,6 +126,11 @@ impl PostgresStore {
             end.why()
         }
         .boxed()
+    }
+
+    /// Batches committed and messages stored in them since the start; for metrics.
+    pub fn batches(&self) -> (u64, u64) {
+        self.batches.counts()
     }
 
     /// A transaction of its own: undone unless the work gives `Ok`.
@@ -232,7 +255,9 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        self.batches.close().await;
         self.follower.close().await;
+        self.sweeper.close().await;
         self.pool.close().await;
     }
 }

@@ -1,134 +1,143 @@
-//! [`Rooms`] by name: each method is a transaction or a read.
+//! [`Rooms`] by name: each method hands its work to a transaction or to a read.
 
 use async_trait::async_trait;
 use chat_common::model::{Member, RoomKind};
 use chat_common::{RoomName, Timestamp, UserId, UserName};
+use futures_util::FutureExt;
 
-use super::PostgresStore;
+use super::{PostgresStore, members, moderate, rooms_change, views};
 use crate::storage::{Access, Moderation, RoomChange, RoomId, RoomRow, RoomView, Rooms, StoreResult};
 
 #[async_trait]
 impl Rooms for PostgresStore {
     async fn create_room(
         &self,
-        _owner: UserId,
-        _name: RoomName,
-        _kind: RoomKind,
-        _topic: String,
-        _max_rooms: u32,
-        _at: Timestamp,
+        owner: UserId,
+        name: RoomName,
+        kind: RoomKind,
+        topic: String,
+        max_rooms: u32,
+        at: Timestamp,
     ) -> StoreResult<RoomRow> {
-        Err(super::unwritten())
+        self.write(move |c| {
+            async move { rooms_change::create(c, owner, &name, kind, &topic, max_rooms, at).await }.boxed()
+        })
+        .await
     }
 
-    async fn ensure_direct(&self, _actor: UserId, _other: UserId, _at: Timestamp) -> StoreResult<(RoomRow, bool)> {
-        Err(super::unwritten())
+    async fn ensure_direct(&self, actor: UserId, other: UserId, at: Timestamp) -> StoreResult<(RoomRow, bool)> {
+        self.write(move |c| async move { rooms_change::ensure_direct(c, actor, other, at).await }.boxed()).await
     }
 
-    async fn access(&self, _user: UserId, _room: &RoomName, _now: Timestamp) -> StoreResult<Option<Access>> {
-        Err(super::unwritten())
+    async fn access(&self, user: UserId, room: &RoomName, now: Timestamp) -> StoreResult<Option<Access>> {
+        let room = room.clone();
+        self.read(move |c| async move { views::access(c, user, &room, now).await }.boxed()).await
     }
 
-    async fn view(&self, _user: UserId, _room: &RoomName, _now: Timestamp) -> StoreResult<Option<RoomView>> {
-        Err(super::unwritten())
+    async fn view(&self, user: UserId, room: &RoomName, now: Timestamp) -> StoreResult<Option<RoomView>> {
+        let room = room.clone();
+        self.read(move |c| async move { views::view(c, user, &room, now).await }.boxed()).await
     }
 
     async fn views_of(
         &self,
-        _user: UserId,
-        _after: Option<RoomName>,
-        _limit: u32,
-        _now: Timestamp,
+        user: UserId,
+        after: Option<RoomName>,
+        limit: u32,
+        now: Timestamp,
     ) -> StoreResult<Vec<RoomView>> {
-        Err(super::unwritten())
+        self.read(move |c| async move { views::of(c, user, after.as_ref(), limit, now).await }.boxed()).await
     }
 
     async fn list_rooms(
         &self,
-        _user: UserId,
-        _query: Option<String>,
-        _after: Option<RoomName>,
-        _limit: u32,
-        _now: Timestamp,
+        user: UserId,
+        query: Option<String>,
+        after: Option<RoomName>,
+        limit: u32,
+        now: Timestamp,
     ) -> StoreResult<Vec<RoomView>> {
-        Err(super::unwritten())
+        self.read(move |c| {
+            async move { views::list(c, user, query.as_deref(), after.as_ref(), limit, now).await }.boxed()
+        })
+        .await
     }
 
-    async fn rooms_of(&self, _user: UserId) -> StoreResult<Vec<(RoomId, RoomName)>> {
-        Err(super::unwritten())
+    async fn rooms_of(&self, user: UserId) -> StoreResult<Vec<(RoomId, RoomName)>> {
+        self.read(move |c| async move { views::rooms_of(c, user).await }.boxed()).await
     }
 
-    async fn join(
-        &self,
-        _user: UserId,
-        _room: &RoomName,
-        _max_rooms: u32,
-        _at: Timestamp,
-    ) -> StoreResult<(RoomRow, bool)> {
-        Err(super::unwritten())
+    async fn join(&self, user: UserId, room: &RoomName, max_rooms: u32, at: Timestamp) -> StoreResult<(RoomRow, bool)> {
+        let room = room.clone();
+        self.write(move |c| async move { members::join(c, user, &room, max_rooms, at).await }.boxed()).await
     }
 
-    async fn leave(&self, _user: UserId, _room: &RoomName, _at: Timestamp) -> StoreResult<(RoomRow, bool)> {
-        Err(super::unwritten())
+    async fn leave(&self, user: UserId, room: &RoomName, at: Timestamp) -> StoreResult<(RoomRow, bool)> {
+        let room = room.clone();
+        self.write(move |c| async move { members::leave(c, user, &room, at).await }.boxed()).await
     }
 
     async fn invite(
         &self,
-        _actor: UserId,
-        _room: &RoomName,
-        _user: UserId,
-        _max_rooms: u32,
-        _at: Timestamp,
+        actor: UserId,
+        room: &RoomName,
+        user: UserId,
+        max_rooms: u32,
+        at: Timestamp,
     ) -> StoreResult<(RoomRow, bool)> {
-        Err(super::unwritten())
+        let room = room.clone();
+        self.write(move |c| async move { members::invite(c, actor, &room, user, max_rooms, at).await }.boxed()).await
     }
 
-    async fn delete_room(&self, _actor: UserId, _room: &RoomName, _at: Timestamp) -> StoreResult<RoomRow> {
-        Err(super::unwritten())
+    async fn delete_room(&self, actor: UserId, room: &RoomName, at: Timestamp) -> StoreResult<RoomRow> {
+        let room = room.clone();
+        let deleted =
+            self.write(move |c| async move { rooms_change::delete(c, actor, &room, at).await }.boxed()).await?;
+        self.sweeper.ring();
+        Ok(deleted)
     }
 
     async fn update_room(
         &self,
-        _actor: UserId,
-        _room: &RoomName,
-        _topic: Option<String>,
-        _kind: Option<RoomKind>,
-        _at: Timestamp,
+        actor: UserId,
+        room: &RoomName,
+        topic: Option<String>,
+        kind: Option<RoomKind>,
+        at: Timestamp,
     ) -> StoreResult<RoomChange> {
-        Err(super::unwritten())
+        let room = room.clone();
+        self.write(move |c| async move { rooms_change::update(c, actor, &room, topic, kind, at).await }.boxed()).await
     }
 
-    async fn transfer(
-        &self,
-        _actor: UserId,
-        _room: &RoomName,
-        _user: UserId,
-        _at: Timestamp,
-    ) -> StoreResult<RoomChange> {
-        Err(super::unwritten())
+    async fn transfer(&self, actor: UserId, room: &RoomName, user: UserId, at: Timestamp) -> StoreResult<RoomChange> {
+        let room = room.clone();
+        self.write(move |c| async move { rooms_change::transfer(c, actor, &room, user, at).await }.boxed()).await
     }
 
     async fn moderate(
         &self,
-        _actor: UserId,
-        _room: &RoomName,
-        _user: UserId,
-        _what: Moderation,
-        _reason: Option<String>,
-        _at: Timestamp,
+        actor: UserId,
+        room: &RoomName,
+        user: UserId,
+        what: Moderation,
+        reason: Option<String>,
+        at: Timestamp,
     ) -> StoreResult<RoomChange> {
-        Err(super::unwritten())
+        let room = room.clone();
+        self.write(move |c| async move { moderate::moderate(c, actor, &room, user, &what, reason, at).await }.boxed())
+            .await
     }
 
-    async fn members(&self, _room: RoomId, _after: Option<UserName>, _limit: u32) -> StoreResult<Vec<Member>> {
-        Err(super::unwritten())
+    async fn members(&self, room: RoomId, after: Option<UserName>, limit: u32) -> StoreResult<Vec<Member>> {
+        self.read(move |c| async move { members::page(c, room, after.as_ref(), limit).await }.boxed()).await
     }
 
-    async fn member_ids(&self, _room: RoomId) -> StoreResult<Vec<UserId>> {
-        Err(super::unwritten())
+    async fn member_ids(&self, room: RoomId) -> StoreResult<Vec<UserId>> {
+        self.read(move |c| async move { members::ids(c, room).await }.boxed()).await
     }
 
-    async fn sharing_a_room(&self, _asker: UserId, _users: &[UserId]) -> StoreResult<Vec<UserId>> {
-        Err(super::unwritten())
+    async fn sharing_a_room(&self, asker: UserId, users: &[UserId]) -> StoreResult<Vec<UserId>> {
+        let users = users.to_vec();
+        self.read(move |c| async move { members::sharing(c, asker, &users).await }.boxed()).await
     }
 }

@@ -1,40 +1,13 @@
 //! The log itself: writing an entry that is no message, and reading entries, which stand in two tables (a message
 //! is its own `message:created`).
 
-use chat_common::event::server::Removal;
 use chat_common::event::{Entry, EntryBody};
-use chat_common::model::{Role, RoomKind};
-use chat_common::{ClientId, Emoji, RoomName, Seq, Timestamp, UserId};
+use chat_common::{ClientId, RoomName, Seq, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Deserialize, Serialize};
 
 use super::{error, rows};
+pub(super) use crate::storage::body::Body;
 use crate::storage::{RoomId, StoreResult};
-
-/// What an entry says beside its columns; never a message's text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "k", rename_all = "lowercase")]
-pub(super) enum Body {
-    /// A message has another text.
-    Edited,
-    /// A message is gone.
-    Deleted,
-    /// A reaction was set or taken back.
-    Reacted { emoji: Emoji, on: bool },
-    /// The room changed.
-    Room {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        topic: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        kind: Option<RoomKind>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        owner: Option<UserId>,
-    },
-    /// A member was removed.
-    Removed { user: UserId, how: Removal, reason: Option<String> },
-    /// A member's standing changed.
-    Member { user: UserId, role: Option<Role>, muted_until: Option<Timestamp> },
-}
 
 /// Adds an entry to a room's log: the next `seq`, a time that does not go back.
 pub(super) fn add(
