@@ -7,6 +7,7 @@ mod effect;
 mod msg;
 pub mod picker;
 pub mod room;
+pub mod search;
 pub mod timeline;
 mod update;
 

@@ -157,7 +157,7 @@ pub(super) fn open(app: &mut App, kind: PickerKind, fx: &mut Vec<Effect>) {
     let items = items(app, &kind);
     let mut picker = Picker::new(kind, items);
     if picker.kind == PickerKind::Search {
-        picker.note = "type words; Enter opens the message".to_owned();
+        picker.note = crate::app::search::HELP.to_owned();
     }
     app.overlay = Some(Overlay::Picker(Box::new(picker)));
 }

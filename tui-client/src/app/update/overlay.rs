@@ -10,6 +10,7 @@ use super::{answer, browse, commands, global};
 use crate::app::msg::RowKey;
 use crate::app::picker::{Pick, PickerKind};
 use crate::app::room::Loading;
+use crate::app::search;
 use crate::app::{App, Ask, Confirmed, Effect, Overlay, Pending, RoomId};
 use crate::keymap::{Action, Context, Key};
 
@@ -81,14 +82,23 @@ pub(super) fn search_due(app: &mut App, fx: &mut Vec<Effect>) {
     }
     if query.is_empty() {
         picker.put(Vec::new());
+        search::HELP.clone_into(&mut picker.note);
         return;
     }
     if !online {
         "offline: the search is the server's".clone_into(&mut picker.note);
         return;
     }
+    let room = app.rooms.get(app.active).map(|r| &r.target);
+    let search = match search::read(&query, &search::Around { room, now: app.now, tz: &app.tz }) {
+        Ok(Some(search)) => search,
+        Ok(None) => return,
+        Err(missing) => {
+            picker.note = missing;
+            return;
+        }
+    };
     "searching…".clone_into(&mut picker.note);
-    let search = history::Search { query: query.clone(), limit: Some(50), ..history::Search::default() };
     let ask = app.ask(Ask::Search(search), Pending::Search(query));
     fx.push(ask);
 }
