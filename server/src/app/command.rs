@@ -1,13 +1,11 @@
 //! From the command line to an exit code.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use futures_util::FutureExt;
 
 use super::{open, start};
 use crate::cli::admin::{self, Desk, Reply, Request};
@@ -16,7 +14,6 @@ use crate::cluster::local::LocalBus;
 use crate::config::{Config, ConfigError, Flags};
 use crate::lifecycle::Signals;
 use crate::service::Services;
-use crate::storage::sqlite::SqliteStore;
 use crate::{rest, telemetry};
 
 /// sysexits: the command line is wrong.
@@ -114,21 +111,12 @@ async fn ask(config: &Config, request: Request) -> anyhow::Result<Reply> {
         Err(request) => request,
     };
     open::data_dir(&config.data_dir)?;
-    let store = open::store(config).await?;
+    let open::Opened { store, backup, .. } = open::store(config).await?;
     // Nobody is connected, so nobody has to be told: the signals are dropped with their end.
     let (bus, _signals) = LocalBus::new();
-    let services = Arc::new(Services::new(open::parts(config, store.clone(), Arc::new(bus))?));
-    let reply = admin::execute(&desk(services.clone(), store), request).await;
+    let services = Arc::new(Services::new(open::parts(config, store, Arc::new(bus))?));
+    let reply = admin::execute(&Desk { services: services.clone(), backup }, request).await;
     services.drain().await;
     services.store.close().await;
     Ok(reply?)
-}
-
-/// What commands work with: the services, and what only this back end can do.
-pub(super) fn desk(services: Arc<Services>, store: Arc<SqliteStore>) -> Desk {
-    let backup = move |file: PathBuf| {
-        let store = store.clone();
-        async move { store.backup_to(&file).await }.boxed()
-    };
-    Desk { services, backup: Arc::new(backup) }
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 pub use command::main;
 
-use crate::cli::admin;
+use crate::cli::admin::{self, Desk};
 use crate::cluster::local::{Listener, LocalBus};
 use crate::cluster::tap::TapBus;
 use crate::cluster::{Bus, Lane};
@@ -61,17 +61,13 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let listener = bind(&config.listen).await?;
     let address = listener.local_addr()?;
     open::data_dir(&config.data_dir)?;
-    let store = open::store(&config).await?;
+    let open::Opened { store, died, backup } = open::store(&config).await?;
     let (local, signals) = LocalBus::new();
     let heard = local.listen(Lane::Relay);
     let (bus, tap) = TapBus::new(Arc::new(local));
     let bus: Arc<dyn Bus> = Arc::new(bus);
-    let services = Services::start(open::parts(&config, store.clone(), Arc::clone(&bus))?);
-    let died = store.died();
-    life.worker("store", async move {
-        died.cancelled().await;
-        Err("its writer thread has ended".to_owned())
-    });
+    let services = Services::start(open::parts(&config, store, Arc::clone(&bus))?);
+    life.worker("store", async move { Err(died.await) });
     let policy = policy(&config, address);
 
     let (layer, gateway) = gateway::start(services.clone(), signals, gateway_options(&config));
@@ -107,7 +103,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     });
     match admin::bind(&config.data_dir) {
         Ok(bound) => {
-            let desk = command::desk(services.clone(), store);
+            let desk = Desk { services: services.clone(), backup };
             life.worker("admin socket", admin::serve(bound, desk, life.drain.clone()));
         }
         // The chat works without it; `chat-server user …` then needs the server stopped.

@@ -1,19 +1,23 @@
 //! Opens what the services stand on: the data folder, the key file, the store.
 
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chat_common::SystemClock;
 use chat_common::event::server::ServerInfo;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
+use crate::cli::admin::Backup;
 use crate::cluster::Bus;
 use crate::config::{Config, Database, Durability};
 use crate::service::Parts;
 use crate::service::accounts::Auth;
+use crate::storage::postgres::{PostgresOptions, PostgresStore};
 use crate::storage::sqlite::{self, SqliteOptions, SqliteStore};
-use crate::storage::{Store, StoreError};
+use crate::storage::{Store, StoreError, StoreResult};
 
 /// The key that signs tokens, beside the database and never in a backup of it.
 const KEY_FILE: &str = "secret.key";
@@ -32,24 +36,61 @@ pub fn data_dir(path: &Path) -> anyhow::Result<()> {
     std::fs::remove_file(&probe).with_context(advice)
 }
 
+/// A store that is open, and what differs between its kinds.
+pub struct Opened {
+    /// What the services hold.
+    pub store: Arc<dyn Store>,
+    /// Ends with the reason when the store cannot go on in this process.
+    pub died: BoxFuture<'static, String>,
+    /// Writes a copy to a file that is not there yet.
+    pub backup: Backup,
+}
+
 /// Opens the database; brings it to this program's schema.
-pub async fn store(config: &Config) -> anyhow::Result<Arc<SqliteStore>> {
-    let path = match &config.database {
-        Database::Sqlite(path) => path.clone(),
-        Database::Postgres(_) => bail!("PostgreSQL is not built yet; take --database sqlite:PATH"),
+pub async fn store(config: &Config) -> anyhow::Result<Opened> {
+    let opened = match &config.database {
+        Database::Sqlite(path) => sqlite(path, config.durability).await,
+        Database::Postgres(url) => postgres(url, config.database_connections).await,
     };
-    let durability = match config.durability {
-        Durability::Full => sqlite::Durability::Full,
-        Durability::Normal => sqlite::Durability::Normal,
-    };
-    let options = SqliteOptions { durability, ..SqliteOptions::new(path) };
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options, Arc::new(SystemClock))).await?;
-    let store = opened.map_err(|error| match error {
+    let opened = opened.map_err(|error| match error {
         // The sentence says by itself what is the matter.
         StoreError::Unavailable(why) | StoreError::Internal(why) => anyhow::anyhow!(why),
         refused @ StoreError::Refused(_) => refused.into(),
     });
-    Ok(Arc::new(store.with_context(|| format!("cannot open {}", config.database))?))
+    opened.with_context(|| format!("cannot open {}", config.database))
+}
+
+async fn sqlite(path: &Path, durability: Durability) -> StoreResult<Opened> {
+    let durability = match durability {
+        Durability::Full => sqlite::Durability::Full,
+        Durability::Normal => sqlite::Durability::Normal,
+    };
+    let options = SqliteOptions { durability, ..SqliteOptions::new(path) };
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options, Arc::new(SystemClock))).await;
+    let store = Arc::new(opened.map_err(|error| StoreError::Internal(error.to_string()))??);
+    let died = store.died();
+    let died = async move {
+        died.cancelled().await;
+        "its writer thread has ended".to_owned()
+    };
+    let copied = Arc::clone(&store);
+    let backup = move |file: PathBuf| {
+        let store = Arc::clone(&copied);
+        async move { store.backup_to(&file).await }.boxed()
+    };
+    Ok(Opened { store, died: died.boxed(), backup: Arc::new(backup) })
+}
+
+async fn postgres(url: &str, connections: u32) -> StoreResult<Opened> {
+    let options = PostgresOptions { connections, ..PostgresOptions::new(url) };
+    let store = Arc::new(PostgresStore::open(options, Arc::new(SystemClock)).await?);
+    let died = store.died();
+    let backup = |_file: PathBuf| {
+        let why = "a PostgreSQL database is backed up by its own tools: pg_dump --format=custom --file=FILE URL for a \
+                   copy, or continuous archiving for every moment; keep DATA_DIR/secret.key beside it";
+        async move { Err(StoreError::Unavailable(why.to_owned())) }.boxed()
+    };
+    Ok(Opened { store, died, backup: Arc::new(backup) })
 }
 
 /// The key that was named and must be there, or the one in the data folder, made at the first start.

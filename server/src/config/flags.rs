@@ -24,6 +24,9 @@ pub struct Flags {
     /// sqlite:PATH, or postgres://… for several nodes [default: sqlite:DATA_DIR/chat.db]
     #[arg(long, global = true, env = "CHAT_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<Database>,
+    /// Connections to PostgreSQL that this node has at once, at the most [default: 16]
+    #[arg(long, global = true, env = "CHAT_DATABASE_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub database_connections: Option<u32>,
     /// full: an acknowledged message survives a power cut; normal: faster, a power cut may lose the last moments
     #[arg(long, global = true, env = "CHAT_DURABILITY")]
     pub durability: Option<Durability>,

@@ -33,6 +33,9 @@ pub const DEFAULT_FILE: &str = include_str!("default.toml");
 /// The file that is looked for in the data folder, and under `chat-server/` in the configuration folders.
 pub const FILE_NAME: &str = "chat-server.toml";
 
+/// Connections to PostgreSQL, unless said otherwise.
+const CONNECTIONS: u32 = 16;
+
 /// All that was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -44,6 +47,8 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// Where the truth is.
     pub database: Database,
+    /// Connections to PostgreSQL at once, at the most.
+    pub database_connections: u32,
     /// What a commit waits for.
     pub durability: Durability,
     /// The wire between nodes.
@@ -151,6 +156,7 @@ impl Config {
             data_dir,
             key_file: flags.key_file.or(file.key_file),
             database,
+            database_connections: flags.database_connections.or(file.database_connections).unwrap_or(CONNECTIONS),
             durability: flags.durability.or(file.durability).unwrap_or_default(),
             bus: flags.bus.or(file.bus).unwrap_or_default(),
             feed: flags.feed.or(file.feed),

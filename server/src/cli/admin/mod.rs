@@ -68,13 +68,16 @@ enum Answer {
     Error(ErrorBody),
 }
 
+/// Writes a copy of the store to a file.
+pub type Backup = Arc<dyn Fn(PathBuf) -> BoxFuture<'static, StoreResult<()>> + Send + Sync>;
+
 /// What the requests are answered with.
 #[derive(Clone)]
 pub struct Desk {
     /// The use cases.
     pub services: Arc<Services>,
     /// Writes a copy of the store, which may be in use, to a file that is not there yet.
-    pub backup: Arc<dyn Fn(PathBuf) -> BoxFuture<'static, StoreResult<()>> + Send + Sync>,
+    pub backup: Backup,
 }
 
 /// Does it.

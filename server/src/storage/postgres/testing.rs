@@ -43,6 +43,27 @@ impl Private {
         conn.close().await.unwrap();
     }
 
+    /// Ends all connections to it, in the midst of whatever they do.
+    pub async fn cut_others(&self) {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =";
+        self.admin(&format!("{end} '{}'", self.name)).await;
+    }
+
+    /// Whether it takes connections.
+    pub async fn admit(&self, on: bool) {
+        self.admin(&format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {on}", self.name)).await;
+    }
+
+    /// Puts a copy of it in its place, as a restore from a dump does.
+    pub async fn replace_by_copy(&self) {
+        self.admit(false).await;
+        self.cut_others().await;
+        let name = &self.name;
+        self.admin(&format!("ALTER DATABASE {name} RENAME TO {name}_old")).await;
+        self.admin(&format!("CREATE DATABASE {name} TEMPLATE {name}_old")).await;
+        self.admin(&format!("DROP DATABASE {name}_old WITH (FORCE)")).await;
+    }
+
     /// Drops it, whoever is still connected. A test that failed leaves its database behind for whoever looks.
     pub async fn end(self) {
         self.admin(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
