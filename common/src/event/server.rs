@@ -299,6 +299,14 @@ pub enum Hint {
         /// Who it was.
         id: UserId,
     },
+    /// One has blocked somebody, or taken it back, on another connection.
+    #[serde(rename = "user:blocked")]
+    UserBlocked {
+        /// Whom.
+        user: User,
+        /// Whether it is blocked now.
+        on: bool,
+    },
     /// One became a member of a room (by another connection, an invitation, a direct message).
     #[serde(rename = "room:added")]
     RoomAdded {
@@ -349,6 +357,7 @@ impl Hint {
             Self::ReadChanged { .. } => "read:changed",
             Self::UserChanged { .. } => "user:changed",
             Self::UserErased { .. } => "user:erased",
+            Self::UserBlocked { .. } => "user:blocked",
             Self::RoomAdded { .. } => "room:added",
             Self::RoomGone { .. } => "room:gone",
             Self::Notice { .. } => "server:notice",

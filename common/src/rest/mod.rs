@@ -435,6 +435,12 @@ pub struct Readiness {
     pub store: String,
     /// `ok`, or what is wrong with the bus; a bus that is down does not make the node unready.
     pub bus: String,
+    /// Nodes on the same store that live, this one included.
+    #[serde(default)]
+    pub nodes: usize,
+    /// `ok`, or why users of this node may not hear those of another at once; that does not make the node unready.
+    #[serde(default)]
+    pub cluster: String,
     /// Whether the node is going away.
     pub draining: bool,
 }

@@ -116,6 +116,16 @@ fn admin() -> Vec<Sample> {
         sample("POST /admin/invites → 201", &NewInvite { code: "c0de".into(), uses: 3, expires_at: later() }),
         sample("GET /admin/users", &Users { users: vec![user], next: cursor() }),
         sample("GET /admin/audit", &Audit { lines: vec![line], next: cursor() }),
-        sample("GET /readyz", &Readiness { ready: true, store: "ok".into(), bus: "ok".into(), draining: false }),
+        sample(
+            "GET /readyz",
+            &Readiness {
+                ready: true,
+                store: "ok".into(),
+                bus: "ok".into(),
+                nodes: 1,
+                cluster: "ok".into(),
+                draining: false,
+            },
+        ),
     ]
 }

@@ -96,6 +96,7 @@ pub(super) fn hints() -> Vec<Hint> {
         Hint::ReadChanged { room: room(), read: Seq(42), unread: 0, mentions: 0 },
         Hint::UserChanged { user: user() },
         Hint::UserErased { id: user().id },
+        Hint::UserBlocked { user: user(), on: true },
         Hint::RoomAdded { room: Box::new(direct_summary()) },
         Hint::RoomGone { room: room() },
         Hint::Notice { code: "draining".into(), message: "back soon".into(), retry_after_ms: Some(900) },

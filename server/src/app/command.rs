@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Parser;
 
-use super::{open, start};
+use super::{node, open, start};
 use crate::cli::admin::{self, Desk, Reply, Request};
 use crate::cli::{Cli, Command, Job, show};
 use crate::cluster::local::LocalBus;
@@ -114,7 +114,7 @@ async fn ask(config: &Config, request: Request) -> anyhow::Result<Reply> {
     let open::Opened { store, backup, .. } = open::store(config).await?;
     // Nobody is connected, so nobody has to be told: the signals are dropped with their end.
     let (bus, _signals) = LocalBus::new();
-    let services = Arc::new(Services::new(open::parts(config, store, Arc::new(bus))?));
+    let services = Arc::new(Services::new(open::parts(config, store, Arc::new(bus), node::new_id()?)?));
     let reply = admin::execute(&Desk { services: services.clone(), backup }, request).await;
     services.drain().await;
     services.store.close().await;

@@ -1,6 +1,7 @@
 //! The composition root: puts store, services and edges together, starts them in order and stops them in order.
 
 mod command;
+mod node;
 mod open;
 
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use crate::lifecycle::Lifecycle;
 use crate::listen::{self, Caps, TrustedProxies};
 use crate::relay::{self, RelayHandle};
 use crate::rest::{self, Rest};
-use crate::service::Services;
+use crate::service::{self, Services, presence};
 
 /// The first answer of the store is waited for so long.
 const READY_TIME: Duration = Duration::from_secs(5);
@@ -63,14 +64,22 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     open::data_dir(&config.data_dir)?;
     let open::Opened { store, died, backup } = open::store(&config).await?;
     let (local, signals) = LocalBus::new();
-    let heard = local.listen(Lane::Relay);
+    let (heard, nodes) = (local.listen(Lane::Relay), local.listen(Lane::Presence));
     let (bus, tap) = TapBus::new(Arc::new(local));
     let bus: Arc<dyn Bus> = Arc::new(bus);
-    let services = Services::start(open::parts(&config, store, Arc::clone(&bus))?);
+    let services = Services::start(open::parts(&config, store, Arc::clone(&bus), node::new_id()?)?);
     life.worker("store", async move { Err(died.await) });
     let policy = policy(&config, address);
 
     let (layer, gateway) = gateway::start(services.clone(), signals, gateway_options(&config));
+    if let Some(nodes) = nodes {
+        presence::listen(&services, nodes);
+    }
+    life.worker("node", {
+        let (services, fenced) = (Arc::clone(&services), gateway.clone());
+        let about = service::node::About { address: address.to_string(), bus: node::bus_name(&config.bus) };
+        service::node::run(services, about, move || fenced.fence(), life.end.clone())
+    });
     let watched = gateway.clone();
     life.worker("gateway", async move { watched.ended().await });
     let rest = Rest::new(rest::Parts {
@@ -216,6 +225,7 @@ impl Running {
         } else {
             self.gateway.drain(GATEWAY_TIME).await;
         }
+        service::node::leave(&self.services).await;
         if !self.life.connections_ended(REQUEST_TIME).await {
             tracing::warn!("requests under way are cut");
         }

@@ -17,7 +17,7 @@ use crate::service::Parts;
 use crate::service::accounts::Auth;
 use crate::storage::postgres::{PostgresOptions, PostgresStore};
 use crate::storage::sqlite::{self, SqliteOptions, SqliteStore};
-use crate::storage::{Store, StoreError, StoreResult};
+use crate::storage::{NodeId, Store, StoreError, StoreResult};
 
 /// The key that signs tokens, beside the database and never in a backup of it.
 const KEY_FILE: &str = "secret.key";
@@ -102,7 +102,7 @@ fn auth(config: &Config) -> anyhow::Result<Auth> {
 }
 
 /// What the services are made of.
-pub fn parts(config: &Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> anyhow::Result<Parts> {
+pub fn parts(config: &Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, node: NodeId) -> anyhow::Result<Parts> {
     Ok(Parts {
         store,
         bus,
@@ -111,8 +111,9 @@ pub fn parts(config: &Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> anyho
         server: ServerInfo {
             name: config.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            node: "main".to_owned(),
+            node: node.to_string(),
         },
+        node,
         auth: auth(config)?.with_access_life(config.auth.access_token_life()),
     })
 }

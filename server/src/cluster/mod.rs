@@ -8,8 +8,10 @@ pub mod bus;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod envelope;
+pub mod gossip;
 pub mod interest;
 pub mod kafka;
+pub mod lease;
 pub mod local;
 pub mod redis;
 pub mod sequencer;
@@ -81,6 +83,8 @@ pub enum Signal {
     /// What the relay tells the other nodes' relays, in its own format. What is lost is lost, as in the systems that the
     /// relay stands in for.
     Relay(Bytes),
+    /// What nodes tell each other about who is connected to them. What is lost is asked for again.
+    Nodes(gossip::Says),
     /// For this node alone: signals of a room (`None`: of any) may have been missed; the heads are to be read now.
     Missed {
         /// Where.
@@ -108,7 +112,7 @@ impl Signal {
             | Self::Left { room, .. }
             | Self::Deleted { room, .. } => Some(Topic::Room(*room)),
             Self::User { user, .. } => Some(Topic::User(*user)),
-            Self::Authority => Some(Topic::All),
+            Self::Authority | Self::Nodes(_) => Some(Topic::All),
             Self::Relay(_) => Some(Topic::Relay),
             Self::Missed { .. } => None,
         }
@@ -124,6 +128,7 @@ impl Signal {
             | Self::Deleted { .. }
             | Self::Authority
             | Self::Missed { .. } => Lane::Edge,
+            Self::Nodes(_) => Lane::Presence,
             Self::Relay(_) => Lane::Relay,
         }
     }

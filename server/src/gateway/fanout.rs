@@ -77,6 +77,8 @@ struct Fanout {
 
 impl Fanout {
     fn signals(&mut self, signals: impl Iterator<Item = Signal>) {
+        // What waited here while the process was stopped is told to nobody.
+        self.gateway.fence_if_stopped();
         let mut run: Option<(RoomId, Vec<Arc<Entry>>)> = None;
         for signal in signals {
             match signal {
@@ -126,8 +128,8 @@ impl Fanout {
             }
             Signal::Deleted { room, .. } => gateway.cut(hub.close_room(room)),
             Signal::Authority => gateway.authority.notify_one(),
-            // It has a reader of its own.
-            Signal::Relay(_) => {}
+            // They have readers of their own.
+            Signal::Relay(_) | Signal::Nodes(_) => {}
             Signal::Missed { room: Some(room) } => {
                 self.ask.insert(room);
                 self.ask_heads();

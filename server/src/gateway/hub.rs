@@ -263,6 +263,11 @@ impl Hub {
         (found.sequencer.due(now), found.sequencer.has_hole())
     }
 
+    /// Whether somebody follows the room.
+    pub(super) fn is_followed(&self, room: RoomId) -> bool {
+        self.inner().rooms.contains_key(&room)
+    }
+
     /// Rooms that somebody follows.
     pub(super) fn rooms(&self) -> Vec<RoomId> {
         self.inner().rooms.keys().copied().collect()

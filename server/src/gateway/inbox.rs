@@ -65,7 +65,7 @@ impl Inbox {
 
     /// Queues a request, or gives its answer at once.
     fn receive(&self, text: &str, binary: bool, ack: Option<i64>) -> Option<(Channels, Payload)> {
-        if self.conn.ended.is_cancelled() {
+        if self.conn.ended.is_cancelled() || self.gateway.fence_if_stopped() {
             return None;
         }
         let parsed = parse(text, ack);

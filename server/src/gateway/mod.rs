@@ -196,6 +196,22 @@ impl Gateway {
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
+
+    /// Cuts every connection: this node has been dead for a while without knowing. Clients reconnect and resume.
+    fn fence(self: &Arc<Self>) {
+        for conn in self.hub.all() {
+            self.end(&conn, Ending::Dropped);
+        }
+    }
+
+    /// Where the process was stopped for long: fences it before anything that waited is done or told; true: it did.
+    fn fence_if_stopped(self: &Arc<Self>) -> bool {
+        let stopped = self.services.node.was_stopped();
+        if stopped {
+            self.fence();
+        }
+        stopped
+    }
 }
 
 /// Starts the edge: gives the layer for the HTTP service and the handle to stop it. `signals` is the bus's end that is
@@ -226,6 +242,8 @@ pub fn start(
     let (of_check, of_welcome) = (Arc::clone(&gateway), Arc::clone(&gateway));
     let welcome = async move |connect: session::Connect| session::welcome(of_welcome, connect).await;
     io.ns("/chat", welcome.with(async move |connect: session::Connect| session::connect(of_check, connect).await));
+    let of_presence = Arc::downgrade(&gateway);
+    gateway.services.presence.ask_followed(move |room| of_presence.upgrade().is_some_and(|g| g.hub.is_followed(room)));
     // Dropped at the worker's end, by a panic too.
     let (fanout_ends, authority_ends) =
         (gateway.worker_ended.clone().drop_guard(), gateway.worker_ended.clone().drop_guard());
@@ -282,6 +300,11 @@ impl GatewayHandle {
     /// Connections to `/chat`.
     pub fn connections(&self) -> usize {
         self.gateway.hub.len()
+    }
+
+    /// Cuts every connection, at once; clients reconnect and resume.
+    pub fn fence(&self) {
+        self.gateway.fence();
     }
 
     /// Waits until new sessions are taken: the store answers and the authority log has been read once.

@@ -31,6 +31,14 @@ pub async fn readyz(State(rest): State<Rest>) -> (StatusCode, Json<Readiness>) {
     let draining = rest.drain.is_cancelled();
     let ready = store.is_ok() && !draining;
     let said = |r: Result<(), String>| r.err().unwrap_or_else(|| "ok".to_owned());
-    let body = Readiness { ready, store: said(store), bus: said(rest.services.bus.health()), draining };
+    let standing = rest.services.node.standing();
+    let body = Readiness {
+        ready,
+        store: said(store),
+        bus: said(rest.services.bus.health()),
+        nodes: standing.nodes,
+        cluster: standing.split.unwrap_or_else(|| "ok".to_owned()),
+        draining,
+    };
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
 }

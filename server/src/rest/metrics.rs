@@ -54,6 +54,14 @@ async fn text(rest: &Rest) -> String {
     );
     figure("chat_store_up", "gauge", "1 while the store can write.", up(rest.services.store.health().await.is_ok()));
     figure("chat_bus_up", "gauge", "1 while the wire between nodes works.", up(rest.services.bus.health().is_ok()));
+    let standing = rest.services.node.standing();
+    figure("chat_nodes", "gauge", "Nodes on the same store that live, this one included.", standing.nodes as u64);
+    figure("chat_cluster_split", "gauge", "1 while another node does not hear this one.", up(standing.split.is_some()));
+    if let Some(age) = standing.lease_age {
+        let help = "Time since this node's lease was renewed; it runs for 10 s.";
+        figure("chat_lease_age_milliseconds", "gauge", help, u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    }
+    figure("chat_present_users", "gauge", "Users present on any node.", rest.services.presence.present() as u64);
     figure("chat_draining", "gauge", "1 while the node is going away.", up(rest.drain.is_cancelled()));
     if let Some(bytes) = resident() {
         figure("process_resident_memory_bytes", "gauge", "Resident memory.", bytes);

@@ -15,6 +15,7 @@ pub mod hooks;
 pub mod limiter;
 pub mod members;
 pub mod messages;
+pub mod node;
 mod page;
 pub mod presence;
 pub mod profile;
@@ -39,7 +40,7 @@ pub use caller::{Caller, Proof};
 pub use error::{Error, Result};
 
 use crate::cluster::Bus;
-use crate::storage::Store;
+use crate::storage::{NodeId, Store};
 
 /// How often what runs out (presence, typing, counts) is looked at.
 const UPKEEP: Duration = Duration::from_millis(250);
@@ -61,6 +62,8 @@ pub struct Services {
     pub auth: accounts::Auth,
     /// Token buckets.
     pub limiter: limiter::Limiter,
+    /// This node among the others.
+    pub node: node::Node,
     /// Who is there.
     pub presence: presence::Presence,
     /// What `/metrics` shows.
@@ -81,8 +84,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What is allowed.
     pub limits: Limits,
-    /// Who answers.
+    /// Who answers; [`ServerInfo::node`] is filled in from `node`.
     pub server: ServerInfo,
+    /// This node, until it fences itself.
+    pub node: NodeId,
     /// From the key file.
     pub auth: accounts::Auth,
 }
@@ -105,7 +110,8 @@ impl Services {
             server: Arc::new(parts.server),
             auth: parts.auth,
             limiter: limiter::Limiter::default(),
-            presence: presence::Presence::default(),
+            node: node::Node::new(parts.node),
+            presence: presence::Presence::new(parts.node),
             counters: Arc::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),

@@ -74,13 +74,19 @@ pub async fn set(s: &Services, caller: &Caller, req: SetProfile) -> Result<UserR
 /// `user:block`
 pub async fn block(s: &Services, caller: &Caller, req: Block) -> Result<Empty> {
     caller.needs(Scope::Send)?;
-    let other = access::user(s, &req.user).await?.user.id;
+    let blocked = access::user(s, &req.user).await?.user;
+    let other = blocked.id;
     if other == caller.user.id {
         return Err(Error::invalid("user", "this is yourself; name another user"));
     }
     if req.on && s.store.blocks(caller.user.id).await?.len() >= BLOCKS {
         return Err(Refusal::Forbidden("you have blocked a thousand users; take one back first").into());
     }
-    s.store.set_block(caller.user.id, other, req.on, s.now()).await?;
-    Ok(Empty {})
+    let (s2, id, conn) = (s.clone(), caller.user.id, caller.conn);
+    s.finish(async move {
+        s2.store.set_block(id, other, req.on, s2.now()).await?;
+        tell::user(&s2, id, Hint::UserBlocked { user: blocked, on: req.on }, conn).await;
+        Ok(Empty {})
+    })
+    .await
 }

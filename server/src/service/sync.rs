@@ -2,7 +2,7 @@
 
 use chat_common::event::Entry;
 use chat_common::event::room::{Resume, ResumeReply, SyncRequest};
-use chat_common::event::server::Ready;
+use chat_common::event::server::{Ready, ServerInfo};
 use chat_common::model::Sync;
 use chat_common::page::{fitting, json_len};
 use chat_common::rest::Scope;
@@ -164,7 +164,7 @@ pub async fn ready(s: &Services, caller: &Caller) -> Result<Ready> {
     blocked.truncate(profile::BLOCKS);
     let mut ready = Ready {
         protocol: 1,
-        server: (*s.server).clone(),
+        server: ServerInfo { node: s.node.id().to_string(), ..(*s.server).clone() },
         epoch: s.store.epoch(),
         user: row.user,
         role: caller.role,

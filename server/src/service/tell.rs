@@ -44,7 +44,7 @@ pub(super) async fn joined(s: &Services, row: &RoomRow, member: &User, except: O
             room(s, row.id, hint, None).await;
         }
     } else {
-        s.presence.count_changed(row.id, &row.name);
+        s.presence.members_changed(row.id, &row.name);
     }
     added(s, row, member.id, except).await;
 }
@@ -70,7 +70,7 @@ pub(super) async fn left(s: &Services, row: &RoomRow, member: &User, except: Opt
         let hint = Hint::MemberLeft { room: row.name.clone(), user: member.clone() };
         room(s, row.id, hint, None).await;
     } else {
-        s.presence.count_changed(row.id, &row.name);
+        s.presence.members_changed(row.id, &row.name);
     }
     user(s, member.id, Hint::RoomGone { room: row.name.clone() }, except).await;
 }

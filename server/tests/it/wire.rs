@@ -133,7 +133,10 @@ async fn the_socket_answers_bad_handshakes_with_its_codes() {
 async fn readiness_names_the_store_and_the_bus() {
     let w = World::start().await;
     let (status, body) = answer(w.request(Method::GET, "/readyz")).await;
-    assert_eq!((status.as_u16(), body), (200, json!({"ready": true, "store": "ok", "bus": "ok", "draining": false})));
+    assert_eq!(
+        (status.as_u16(), body),
+        (200, json!({"ready": true, "store": "ok", "bus": "ok", "nodes": 1, "cluster": "ok", "draining": false}))
+    );
     w.running.services.store.close().await;
     let (status, body) = answer(w.request(Method::GET, "/readyz")).await;
     assert_eq!((status.as_u16(), &body["ready"]), (503, &json!(false)), "{body}");

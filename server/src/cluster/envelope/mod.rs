@@ -48,6 +48,8 @@ mod kind {
     /// An entry too large for a frame was committed: read the room's head.
     pub const LOOK: u8 = 7;
     // 16 to 31: nodes and presence. 32 to 47: the relay.
+    /// What nodes tell each other about people; JSON.
+    pub const NODES: u8 = 16;
     pub const RELAY: u8 = 32;
 }
 
@@ -179,6 +181,7 @@ impl Envelope {
                 out
             }
             Signal::Authority => header(kind::AUTHORITY),
+            Signal::Nodes(says) => json(header(kind::NODES), says)?,
             Signal::Relay(bytes) => {
                 let mut out = header(kind::RELAY);
                 out.put_slice(bytes);
@@ -241,6 +244,7 @@ fn read(kind: u8, mut body: &[u8]) -> Result<Signal, Fault> {
         }
         kind::AUTHORITY => Signal::Authority,
         kind::LOOK => Signal::Missed { room: Some(room(body)?) },
+        kind::NODES => Signal::Nodes(from_json(body)?),
         kind::RELAY => Signal::Relay(Bytes::copy_from_slice(body)),
         later => return Err(Fault::Kind(later)),
     })

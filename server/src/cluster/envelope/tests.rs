@@ -1,11 +1,13 @@
 use chat_common::event::EntryBody;
-use chat_common::model::{User, UserKind};
+use chat_common::model::{Status, User, UserKind};
 use chat_common::{ClientId, Seq, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::cluster::ConnId;
+use crate::cluster::gossip::{About, Person, Place, Says, What};
+use crate::domain::presence::State;
 
 const NODE: NodeId = NodeId(7);
 
@@ -42,6 +44,30 @@ fn entry(seq: u64, text: String) -> Arc<Entry> {
     })
 }
 
+/// One of each that nodes say.
+fn what(version: u64, some: bool, which: u8) -> What {
+    let state = || {
+        let at = Timestamp::from_millis(1_800_000_000_123);
+        State { status: Status::Dnd, text: some.then(|| "deep work".into()), since: at, chosen: at }
+    };
+    let id = UserId::from_bits(version);
+    let about = || About { user: user(3, "Ana"), rooms: vec![Place { id: 7, name: lobby(), large: some }] };
+    match which {
+        0 => What::Changed {
+            version,
+            people: vec![
+                Person { id, state: some.then(state), about: some.then(about) },
+                Person { id, state: None, about: Some(about()) },
+            ],
+        },
+        1 => What::Beat { version, digest: some.then_some(version) },
+        2 => What::Ask { of: NodeId(version) },
+        3 => What::Part { version, part: 0, parts: 1, people: vec![(id, state())] },
+        4 => What::Counts { rooms: vec![(7, lobby())] },
+        _ => What::Bye,
+    }
+}
+
 /// One of each that goes over the wire.
 fn signals() -> impl Strategy<Value = Signal> {
     let room = || any::<i64>().prop_map(RoomId);
@@ -67,6 +93,9 @@ fn signals() -> impl Strategy<Value = Signal> {
         room().prop_map(|room| Signal::Deleted { room, name: lobby() }),
         Just(Signal::Authority),
         prop::collection::vec(any::<u8>(), 0..60).prop_map(|bytes| Signal::Relay(bytes.into())),
+        (any::<u64>(), any::<u64>(), any::<bool>(), 0u8..6).prop_map(|(node, version, some, which)| {
+            Signal::Nodes(Says { node: NodeId(node), what: what(version, some, which) })
+        }),
     ]
 }
 

@@ -22,6 +22,7 @@ use crate::cluster::local::LocalBus;
 use crate::gateway::{self, GatewayHandle, Options};
 use crate::listen;
 use crate::service::{Caller, Parts, Services, accounts};
+use crate::storage::NodeId;
 use crate::storage::sqlite::{Durability, SqliteOptions, SqliteStore};
 
 /// See the module.
@@ -51,6 +52,7 @@ impl Server {
             clock: clock.clone(),
             limits,
             server: ServerInfo { name: "test".into(), version: "0".into(), node: "a".into() },
+            node: NodeId(1),
             auth: accounts::Auth::from_key(&[7; 32]),
         });
         let (layer, gateway) = gateway::start(Arc::clone(&services), signals, options);

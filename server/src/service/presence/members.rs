@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chat_common::{Timestamp, UserId};
 
-use crate::domain::presence::People;
+use crate::domain::presence::Everyone;
 use crate::service::{Result, Services};
 use crate::storage::RoomId;
 
@@ -77,11 +77,11 @@ pub(in crate::service) async fn of_room(s: &Services, room: RoomId) -> Result<Ar
 pub(in crate::service) async fn count(s: &Services, room: RoomId) -> Result<u32> {
     let members = of_room(s, room).await?;
     let inner = s.presence.lock();
-    Ok(u32::try_from(both(&inner.people, &members).count()).unwrap_or(u32::MAX))
+    Ok(u32::try_from(both(&inner.everyone, &members).count()).unwrap_or(u32::MAX))
 }
 
 /// Who is present and a member; walks the smaller of the two.
-pub(super) fn both<'a>(people: &'a People, members: &'a HashSet<UserId>) -> Box<dyn Iterator<Item = UserId> + 'a> {
+pub(super) fn both<'a>(people: &'a Everyone, members: &'a HashSet<UserId>) -> Box<dyn Iterator<Item = UserId> + 'a> {
     if people.len() < members.len() {
         Box::new(people.ids().filter(|id| members.contains(id)))
     } else {

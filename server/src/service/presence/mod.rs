@@ -1,13 +1,15 @@
-//! Who is there, and who is typing: on this node, in memory. `domain::presence` is the machine; `members` remembers
-//! who is in a room for as long as reads may be late, `typing` who types, `counts` which large rooms are to be told
-//! a number.
+//! Who is there, and who is typing: in memory. `domain::presence` is the machine; `nodes` hears and tells other nodes,
+//! `announce` tells followers, `members` remembers who is in a room for as long as reads may be late, `typing` who
+//! types, `counts` which large rooms are to be told a number.
 
+mod announce;
 mod counts;
 mod members;
+mod nodes;
 mod typing;
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chat_common::event::Empty;
 use chat_common::event::presence::{Get, GetReply, Set};
@@ -15,14 +17,17 @@ use chat_common::event::server::Hint;
 use chat_common::model::{Presence as Present, Status};
 use chat_common::page::fitting;
 use chat_common::rest::Scope;
-use chat_common::{RoomName, UserId, text};
+use chat_common::{RoomName, Timestamp, UserId, text};
 
 use super::{Caller, Error, Result, Services, access, page, tell};
-use crate::cluster::ConnId;
-use crate::domain::presence::{People, State};
-use crate::storage::RoomId;
+use crate::cluster::gossip::About;
+use crate::cluster::{ConnId, Signal};
+use crate::domain::presence::Everyone;
+use crate::storage::{NodeId, RoomId};
 
 pub(super) use members::{count, of_room};
+pub use nodes::listen;
+pub(super) use nodes::{bye, died, reborn};
 pub use typing::typing;
 
 /// Users one `presence:get` may name.
@@ -30,21 +35,66 @@ const NAMES: usize = 200;
 /// Users of a room whose presence is read for one reply of `presence:get`.
 const SHOWN: usize = 400;
 
-/// Who is there, on this node. One small mutex: each turn holds it for look-ups in memory, never while waiting.
-#[derive(Clone, Debug, Default)]
+/// Whether somebody follows a room on this node.
+type Followed = Box<dyn Fn(RoomId) -> bool + Send + Sync>;
+
+/// Who is there. One small mutex: each turn holds it for look-ups in memory, never while waiting.
+#[derive(Clone, Default)]
 pub struct Presence {
     inner: Arc<Mutex<Inner>>,
+    /// Changes are told one turn after another, so that the last telling is the one that holds.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    followed: Arc<OnceLock<Followed>>,
+}
+
+impl std::fmt::Debug for Presence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Presence").field("present", &self.lock().everyone.len()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    people: People,
+    /// As which it speaks to the others.
+    node: NodeId,
+    everyone: Everyone,
+    /// What those who are connected here were last told of who is present.
+    told: HashMap<UserId, announce::Told>,
+    /// What other nodes have said about users who are to be told of.
+    abouts: HashMap<UserId, About>,
+    /// The store has failed: no telling before this.
+    retry_at: Option<Timestamp>,
+    beat_at: Option<Timestamp>,
     typing: typing::Typists,
     members: members::Members,
     counts: counts::Counts,
 }
 
+impl Inner {
+    /// Forgets everything, under another name.
+    fn reborn(&mut self, node: NodeId) {
+        *self = Self { node, ..Self::default() };
+    }
+}
+
 impl Presence {
+    /// Of a node.
+    pub(super) fn new(node: NodeId) -> Self {
+        let presence = Self::default();
+        presence.lock().node = node;
+        presence
+    }
+
+    /// Says who knows whether a room is followed on this node; only such rooms are told of. Once: later ones are not
+    /// heard.
+    pub fn ask_followed(&self, followed: impl Fn(RoomId) -> bool + Send + Sync + 'static) {
+        let _first_wins = self.followed.set(Box::new(followed));
+    }
+
+    fn is_followed(&self, room: RoomId) -> bool {
+        self.followed.get().is_none_or(|followed| followed(room))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change is one insert or remove: the state is whole whatever panicked while it was held.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -55,9 +105,14 @@ impl Presence {
         self.lock().members.forget(room);
     }
 
+    /// Users present on any node.
+    pub fn present(&self) -> usize {
+        self.lock().everyone.len()
+    }
+
     /// How a user is; `None`: offline.
     pub(super) fn status(&self, user: UserId) -> Option<(Status, Option<String>)> {
-        self.lock().people.get(user).map(|state| (state.status, state.text.clone()))
+        self.lock().everyone.get(user).map(|state| (state.status, state.text.clone()))
     }
 
     /// Somebody became a member of the room.
@@ -72,7 +127,12 @@ impl Presence {
 
     /// The numbers of a large room changed.
     pub(super) fn count_changed(&self, room: RoomId, name: &RoomName) {
-        self.lock().counts.changed(room, name);
+        self.lock().counts.changed(room, name, false);
+    }
+
+    /// The members of a large room changed by this node's doing: the other nodes are told too.
+    pub(super) fn members_changed(&self, room: RoomId, name: &RoomName) {
+        self.lock().counts.changed(room, name, true);
     }
 }
 
@@ -80,17 +140,15 @@ impl Presence {
 /// many rooms does not wait for it.
 pub async fn connected(s: &Arc<Services>, user: UserId, conn: ConnId) {
     let now = s.now();
-    let changed = s.presence.lock().people.connect(user, conn.0, now);
-    if let Some(state) = changed {
-        let of_task = Arc::clone(s);
-        s.tasks.spawn(async move { announce(&of_task, user, &state).await });
-    }
+    s.presence.lock().everyone.connect(user, conn.0, now);
+    let of_task = Arc::clone(s);
+    s.tasks.spawn(async move { announce::run(&of_task).await });
 }
 
 /// A connection ended: offline 10 s after the last one (by [`sweep`]).
 pub fn disconnected(s: &Arc<Services>, user: UserId, conn: ConnId) {
     let now = s.now();
-    s.presence.lock().people.disconnect(user, conn.0, now);
+    s.presence.lock().everyone.disconnect(user, conn.0, now);
 }
 
 /// `presence:set`
@@ -104,10 +162,8 @@ pub async fn set(s: &Services, caller: &Caller, req: Set) -> Result<Empty> {
         None => String::new(),
     };
     let (now, text) = (s.now(), Some(text).filter(|t| !t.is_empty()));
-    let changed = s.presence.lock().people.set(caller.user.id, req.status, text, now);
-    if let Some(state) = changed {
-        announce(s, caller.user.id, &state).await;
-    }
+    s.presence.lock().everyone.set(caller.user.id, req.status, text, now);
+    announce::run(s).await;
     Ok(Empty {})
 }
 
@@ -158,7 +214,7 @@ pub(super) async fn present(s: &Services, room: RoomId, max: usize, budget: usiz
     let members = of_room(s, room).await?;
     let ids = {
         let inner = s.presence.lock();
-        members::both(&inner.people, &members).take(max).collect()
+        members::both(&inner.everyone, &members).take(max).collect()
     };
     shown(s, ids, budget).await
 }
@@ -167,14 +223,14 @@ pub(super) async fn present(s: &Services, room: RoomId, max: usize, budget: usiz
 async fn shown(s: &Services, mut ids: Vec<UserId>, budget: usize) -> Result<Vec<Present>> {
     {
         let inner = s.presence.lock();
-        ids.retain(|id| inner.people.is_present(*id));
+        ids.retain(|id| inner.everyone.is_present(*id));
     }
     let rows = s.store.users(&ids).await?;
     let mut present: Vec<Present> = {
         let inner = s.presence.lock();
         rows.into_iter()
             .filter_map(|row| {
-                let state = inner.people.get(row.user.id)?.clone();
+                let state = inner.everyone.get(row.user.id)?.clone();
                 Some(Present { user: row.user, status: state.status, text: state.text, since: state.since })
             })
             .collect()
@@ -184,55 +240,32 @@ async fn shown(s: &Services, mut ids: Vec<UserId>, budget: usize) -> Result<Vec<
     Ok(present)
 }
 
-/// Tells a change to the user's rooms: small ones who it is, large ones a number, later.
-async fn announce(s: &Services, user: UserId, state: &State) {
-    if let Err(error) = try_announce(s, user, state).await {
-        tracing::warn!(%error, "a change of presence could not be told; it shows on the next read");
-    }
-}
-
-async fn try_announce(s: &Services, user: UserId, state: &State) -> Result<()> {
-    let Some(row) = s.store.user(user).await? else { return Ok(()) };
-    for (room, name) in s.store.rooms_of(user).await? {
-        let members = of_room(s, room).await?.len();
-        if u32::try_from(members).is_ok_and(|n| n <= s.limits.presence_room) {
-            let hint = Hint::PresenceChanged {
-                room: name,
-                user: row.user.clone(),
-                status: state.status,
-                text: state.text.clone(),
-            };
-            tell::room(s, room, hint, None).await;
-        } else {
-            s.presence.count_changed(room, &name);
-        }
-    }
-    Ok(())
-}
-
 /// Lets run out what is over: presence 10 s after the last connection, typing after 6 s; tells large rooms their
 /// numbers, each at most once in 5 s. Called some times a second.
 pub async fn sweep(s: &Services) {
     let now = s.now();
-    let (gone, silent, counts) = {
+    let (silent, due) = {
         let mut inner = s.presence.lock();
-        (inner.people.expire(now), inner.typing.expire(now), inner.counts.due(now))
+        inner.everyone.expire(now);
+        (inner.typing.expire(now), inner.counts.due(now))
     };
-    for (user, state) in gone {
-        announce(s, user, &state).await;
-    }
+    announce::run(s).await;
+    nodes::upkeep(s, now).await;
     for typist in silent {
         let hint = Hint::TypingChanged { room: typist.name, user: typist.user.clone(), on: false };
         tell::room(s, typist.room, hint, Some(typist.user.id)).await;
     }
-    for (room, name) in counts {
+    let ours = due.iter().filter(|due| due.ours).map(|due| (due.room, due.name.clone())).collect();
+    nodes::counts(s, ours).await;
+    for counts::Due { room, name, .. } in due.into_iter().filter(|due| s.presence.is_followed(due.room)) {
         let numbers = async {
             let members = u32::try_from(of_room(s, room).await?.len()).unwrap_or(u32::MAX);
             Ok::<_, Error>((members, count(s, room).await?))
         };
         match numbers.await {
             Ok((members, present)) => {
-                tell::room(s, room, Hint::PresenceCount { room: name, members, present }, None).await;
+                let hint = Hint::PresenceCount { room: name, members, present };
+                s.bus.tell_here(Signal::Room { room, hint, except: None }).await;
             }
             Err(error) => tracing::warn!(%error, room = %name, "a room's numbers could not be told"),
         }

@@ -3,6 +3,7 @@
 mod accounts;
 mod hostile;
 mod messages;
+mod nodes;
 mod presence;
 mod rooms;
 mod sync;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc::Receiver;
 use super::accounts::{Auth, Origin, Registration};
 use super::{Caller, Parts, Result, Services};
 use crate::cluster::{ConnId, Signal};
+use crate::storage::NodeId;
 use crate::storage::sqlite::{Durability, SqliteOptions, SqliteStore};
 
 /// A password that the rules allow.
@@ -56,6 +58,7 @@ async fn world_with(limits: Limits) -> World {
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         limits,
         server: ServerInfo { name: "chat".into(), version: "0".into(), node: "n1".into() },
+        node: NodeId(1),
         auth: Auth::from_key(&[7; 32]),
     });
     World { s: Arc::new(s), clock, signals, _folder: folder }
@@ -154,6 +157,7 @@ fn signal_name(signal: &Signal) -> &'static str {
         Signal::Deleted { .. } => "deleted",
         Signal::Authority => "authority",
         Signal::Relay(_) => "relay",
+        Signal::Nodes(_) => "nodes",
         Signal::Missed { .. } => "missed",
     }
 }

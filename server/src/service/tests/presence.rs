@@ -118,6 +118,7 @@ async fn upkeep_runs_by_itself_and_ends_with_the_services() {
         clock: Arc::clone(&w.clock) as Arc<dyn Clock>,
         limits: Limits::default(),
         server: (*w.s.server).clone(),
+        node: crate::storage::NodeId(2),
         auth: w.s.auth.clone(),
     });
     let ana = w.user("ana").await;

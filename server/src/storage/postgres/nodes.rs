@@ -51,21 +51,16 @@ async fn admit(
 ) -> StoreResult<Result<(), Duration>> {
     lazily(conn).await?;
     let fresh = Count::new(now);
-    // A row that is there can be locked: of two at once the second one sees the first.
-    sqlx::query(
+    // Locks the row whether it was there or not: of two at once the second one sees the first.
+    let (wrong, since, closed_until): (i64, i64, i64) = sqlx::query_as(
         "INSERT INTO guesses (key, wrong, since, closed_until, over_at) VALUES ($1, 0, $2, $2, $3)
-         ON CONFLICT (key) DO NOTHING",
+         ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING wrong, since, closed_until",
     )
     .bind(key.as_slice())
     .bind(now.as_millis())
     .bind(fresh.over_at().as_millis())
-    .execute(&mut *conn)
+    .fetch_one(&mut *conn)
     .await?;
-    let (wrong, since, closed_until): (i64, i64, i64) =
-        sqlx::query_as("SELECT wrong, since, closed_until FROM guesses WHERE key = $1 FOR UPDATE")
-            .bind(key.as_slice())
-            .fetch_one(&mut *conn)
-            .await?;
     let mut count = Count {
         wrong: u32::try_from(wrong).unwrap_or(u32::MAX),
         since: Timestamp::from_millis(since),

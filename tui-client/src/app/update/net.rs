@@ -411,6 +411,8 @@ fn hint(app: &mut App, hint: Hint, fx: &mut Vec<Effect>) {
         }
         Hint::UserChanged { user } => renamed(app, &user),
         Hint::UserErased { id } => app.rooms.iter_mut().for_each(|r| r.timeline.erase(id)),
+        Hint::UserBlocked { user, on: true } => drop(app.blocked.insert(user.id)),
+        Hint::UserBlocked { user, on: false } => drop(app.blocked.remove(&user.id)),
         Hint::RoomAdded { room } => {
             let known = app.find(&RoomRef::Room(room.room.clone())).is_some();
             let (name, direct) = (room.room.clone(), room.peer.is_some());
