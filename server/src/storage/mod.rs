@@ -9,6 +9,7 @@ mod body;
 #[cfg(test)]
 pub mod contract;
 pub mod copy;
+mod feed;
 mod hooks;
 mod log;
 mod nodes;
@@ -18,6 +19,7 @@ mod secret;
 pub mod sqlite;
 
 pub use accounts::*;
+pub use feed::*;
 pub use hooks::*;
 pub use log::*;
 pub use nodes::*;
@@ -47,7 +49,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A whole store. `Arc<dyn Store>` is what the services hold.
 #[async_trait]
-pub trait Store: Accounts + Rooms + Log + Hooks + Nodes + Guesses + Send + Sync {
+pub trait Store: Accounts + Rooms + Log + Hooks + Nodes + Guesses + Feed + Send + Sync {
     /// The lineage; constant while the store is open.
     fn epoch(&self) -> Epoch;
     /// Whether it can write now; for `/readyz`.

@@ -1,6 +1,7 @@
 //! The story that every back end must tell alike: functions over any [`Store`], run by each back end's tests.
 
 pub mod accounts;
+pub mod feed;
 pub mod messages;
 pub mod moderation;
 pub mod nodes;
@@ -28,6 +29,7 @@ macro_rules! every_story {
             moderation: rank_decides, removals_are_told_and_kept, moderators_delete;
             accounts: names_are_given_once, refresh_tokens_rotate, sessions_end, tokens_invitations_blocks;
             nodes: leases_run_out, a_lease_that_ran_out_is_renewed_until_it_is_taken, guesses_are_counted_together;
+            feed: the_feed_goes_on_where_it_was, the_feed_skips_what_was_private, one_node_is_at_the_feed;
             search: search_finds_what_people_write, search_keeps_to_its_filters, search_turns_pages, search_forgets;
         }
     };

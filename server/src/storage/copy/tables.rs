@@ -58,7 +58,7 @@ const fn table(name: &'static str, key: usize, columns: &'static [(&'static str,
 
 /// Everything but `meta`, of which the caller takes the key of the texts' hashes; the authority's log, which is for
 /// nodes that run; and the search index, which the target builds by itself.
-pub(in crate::storage) const TABLES: [Table; 16] = [
+pub(in crate::storage) const TABLES: [Table; 17] = [
     table(
         "users",
         1,
@@ -140,6 +140,7 @@ pub(in crate::storage) const TABLES: [Table; 16] = [
             ("created_at", Number),
         ],
     ),
+    table("feed_rooms", 1, &[("room", Number), ("seq", Number)]),
     table(
         "members",
         2,

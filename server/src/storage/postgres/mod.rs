@@ -16,6 +16,7 @@ mod change;
 mod connect;
 mod entry;
 mod error;
+mod feed;
 mod grams;
 mod history;
 mod hooks;

@@ -6,11 +6,12 @@ use rusqlite::Connection;
 use crate::storage::{StoreError, StoreResult};
 
 /// Every step, oldest first.
-pub(super) const STEPS: [&str; 4] = [
+pub(super) const STEPS: [&str; 5] = [
     include_str!("migrations/0001_core.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_hooks.sql"),
     include_str!("migrations/0004_nodes.sql"),
+    include_str!("migrations/0005_feed.sql"),
 ];
 
 /// Brings a database to the schema of this program, each step in its own transaction.

@@ -13,6 +13,7 @@ mod change;
 mod entry;
 mod error;
 mod export;
+mod feed;
 mod history;
 mod hooks;
 mod index;
