@@ -3,22 +3,29 @@
 //! The tests in `tests/` look at the product from outside. Here stands only what they share: [`server`] starts, kills
 //! and restarts a `chat-server` of its own; [`api`] speaks REST and [`socket`] Socket.IO as the documents describe
 //! them, without the product's own client; [`raw`] sends bytes that no library would; [`pty`] shows what a person at
-//! a terminal sees; [`foreign`] runs the official clients of other languages; [`hostile`] is a server that lies.
+//! a terminal sees; [`foreign`] runs the official clients of other languages; [`hostile`] is a server that lies;
+//! [`services`] are real databases and brokers, [`cluster`] several servers on them, [`balance`] what stands in front,
+//! and [`scene`] the large scene on all of it.
 //! A fault of the set-up panics with what to do about it: this crate is never part of a program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test harness: a panic is its answer")]
 
 pub mod api;
+pub mod balance;
+pub mod cluster;
 pub mod foreign;
 pub mod hostile;
 pub mod layering;
 pub mod program;
 pub mod pty;
 pub mod raw;
+pub mod scene;
 pub mod server;
+pub mod services;
 pub mod socket;
 pub mod wait;
 
 pub use api::{Account, Api};
+pub use cluster::Cluster;
 pub use pty::{Screen, Terminal};
 pub use server::{Options, Server};
 pub use socket::Socket;

@@ -11,9 +11,11 @@ pub fn path(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
         .get_or_init(|| {
-            // target/debug/deps/TEST-HASH → target/debug
+            // target/debug/deps/TEST-HASH → target/debug, and target/release/PROGRAM → target/release
             let exe = std::env::current_exe().expect("a test knows its own path");
-            let dir = exe.ancestors().nth(2).expect("a test lies in target/PROFILE/deps").to_path_buf();
+            let dir = exe.parent().expect("a program lies in a folder");
+            let dir = if dir.ends_with("deps") { dir.parent().expect("deps lies in target/PROFILE") } else { dir };
+            let dir = dir.to_path_buf();
             let missing = ["chat-server", "chat-tui"].iter().any(|p| !dir.join(p).exists());
             // Under `cargo xtask test` they have just been built.
             if missing || std::env::var_os("CHAT_E2E_DIR").is_none() {

@@ -4,6 +4,7 @@
 mod bench;
 mod http;
 mod kafka;
+mod scene;
 mod services;
 mod setup;
 mod sh;
@@ -28,6 +29,8 @@ enum Task {
     Setup(setup::Options),
     /// Set up everything that the tests need, run all of them, and say what had to be left out.
     Test(test::Options),
+    /// Play the large scene on a cluster of three nodes whose parts are killed one after another.
+    Scene(scene::Options),
     /// Measure, in release mode: figures and ratios, no verdict.
     Bench(bench::Options),
 }
@@ -37,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Task::Up(options) => up::run(&options),
         Task::Setup(options) => setup::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Scene(options) => scene::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }

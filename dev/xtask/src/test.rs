@@ -25,9 +25,8 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     setup::build()?;
     let mut left_out: BTreeSet<String> = setup::tests().into_iter().map(|what| format!("no {what}")).collect();
-    let place = sh::target().join("e2e");
-    std::fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
-    for (what, made) in [("socket.io-client", node(&place)), ("python-socketio", python(&place))] {
+    let place = place()?;
+    for (what, made) in clients(&place) {
         if let Err(e) = made {
             left_out.insert(format!("{what}: {e:#}"));
         }
@@ -54,6 +53,18 @@ pub fn run(options: &Options) -> Result<()> {
         println!("LEFT OUT: {line}");
     }
     result
+}
+
+/// Where what the tests need is installed.
+pub fn place() -> Result<PathBuf> {
+    let place = sh::target().join("e2e");
+    std::fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
+    Ok(place)
+}
+
+/// Installs the official clients of other languages; what each came to.
+pub fn clients(place: &Path) -> [(&'static str, Result<()>); 2] {
+    [("socket.io-client", node(place)), ("python-socketio", python(place))]
 }
 
 /// npm's packages into `target/e2e/node`, unless the lock file is the one already installed.
