@@ -42,9 +42,16 @@ pub(super) async fn queue(conn: &mut PgConnection, ids: &[i64]) -> StoreResult<(
     Ok(())
 }
 
-/// Takes texts out that are changed or gone; in the transaction that changes them, once it holds the messages' rows.
+/// Takes texts out that are changed or gone; in the transaction that changes them, after the change.
 pub(super) async fn changed(conn: &mut PgConnection, ids: &[i64]) -> StoreResult<()> {
-    queue(conn, ids).await?;
+    // A row that waits already is locked by this, too, or a follower could take it before the change is committed.
+    sqlx::query(
+        "INSERT INTO search_todo (id) SELECT DISTINCT id FROM UNNEST($1::bigint[]) AS t (id) ORDER BY id
+         ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id",
+    )
+    .bind(ids)
+    .execute(&mut *conn)
+    .await?;
     sqlx::query("DELETE FROM message_index WHERE id = ANY($1)").bind(ids).execute(conn).await?;
     Ok(())
 }
@@ -184,4 +191,73 @@ async fn waits(conn: &mut PgConnection, newest: i64) -> StoreResult<bool> {
         .bind(newest)
         .fetch_one(conn)
         .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::postgres::migrations::{STEPS, migrate};
+    use crate::storage::postgres::testing::Private;
+
+    /// A database without a store, so without a follower but the test itself.
+    async fn database(test: &str) -> Option<(Private, PgConnection)> {
+        let private = Private::new(test).await?;
+        let mut conn = private.connect().await;
+        migrate(&mut conn, STEPS.len()).await.unwrap();
+        let sql = "INSERT INTO messages (id, room, seq, at, sender, client_id, text_hash, text, text_seq, rev)
+                   VALUES (7, 1, 1, 0, 1, 'k', '', 'the old text', 1, 1)";
+        sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+        queue(&mut conn, &[7]).await.unwrap();
+        Some((private, conn))
+    }
+
+    async fn indexed(conn: &mut PgConnection) -> Option<Vec<i32>> {
+        sqlx::query_scalar("SELECT grams FROM message_index WHERE id = 7").fetch_optional(conn).await.unwrap()
+    }
+
+    const EDIT: &str = "UPDATE messages SET text = 'a newer one' WHERE id = 7";
+
+    #[tokio::test]
+    async fn a_follower_leaves_a_message_alone_while_it_is_edited() {
+        let Some((private, mut follower)) = database("a_follower_leaves_a_message_alone").await else { return };
+        let mut editor = private.connect().await;
+        let mut tx = editor.begin().await.unwrap();
+        sqlx::raw_sql(EDIT).execute(&mut *tx).await.unwrap();
+        changed(&mut tx, &[7]).await.unwrap();
+        assert!(!slice(&mut follower).await.unwrap(), "its row is locked");
+        assert_eq!(indexed(&mut follower).await, None);
+        tx.commit().await.unwrap();
+        assert!(slice(&mut follower).await.unwrap());
+        assert_eq!(indexed(&mut follower).await, Some(grams::of("a newer one")));
+        private.end().await;
+    }
+
+    #[tokio::test]
+    async fn an_edit_waits_for_the_follower_that_is_at_its_message() {
+        let Some((private, mut follower)) = database("an_edit_waits_for_the_follower").await else { return };
+        // A follower that has taken the message and has not committed yet.
+        let mut tx = follower.begin().await.unwrap();
+        sqlx::raw_sql("DELETE FROM search_todo WHERE id = 7").execute(&mut *tx).await.unwrap();
+        put(&mut tx, &[7], &[1]).await.unwrap();
+        let mut editor = private.connect().await;
+        let edit = tokio::spawn(async move {
+            let mut tx = editor.begin().await.unwrap();
+            sqlx::raw_sql(EDIT).execute(&mut *tx).await.unwrap();
+            changed(&mut tx, &[7]).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+        let mut watcher = private.connect().await;
+        let waits = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND database IS NULL
+                       AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database()))";
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut watcher).await.unwrap() {
+            assert!(!edit.is_finished(), "it did not wait");
+            tokio::time::sleep(BEAT).await;
+        }
+        tx.commit().await.unwrap();
+        edit.await.unwrap();
+        assert_eq!(indexed(&mut watcher).await, None, "what the follower wrote is gone");
+        assert!(slice(&mut watcher).await.unwrap());
+        assert_eq!(indexed(&mut watcher).await, Some(grams::of("a newer one")));
+        private.end().await;
+    }
 }

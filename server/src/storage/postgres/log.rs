@@ -7,7 +7,7 @@ use chat_common::{ClientId, Emoji, RoomName, Seq, Timestamp, UserId, UserName};
 use futures_util::FutureExt;
 
 use super::append::{self, Item};
-use super::{PostgresStore, change, entry, history, index, read};
+use super::{PostgresStore, change, entry, history, index, read, search};
 use crate::storage::{
     Append, Appended, Log, MessagePage, Page, ReadState, RoomChange, RoomId, SearchPage, SearchQuery, StoreResult,
     secret,
@@ -96,8 +96,8 @@ impl Log for PostgresStore {
     }
 
     async fn search(&self, query: SearchQuery) -> StoreResult<SearchPage> {
-        let _ = query;
-        Err(super::unwritten())
+        let now = self.clock.now();
+        self.read(move |c| async move { search::search(c, &query, now).await }.boxed()).await
     }
 
     async fn mark_read(&self, user: UserId, room: &RoomName, seq: Seq, force: bool) -> StoreResult<ReadState> {

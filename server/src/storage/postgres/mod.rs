@@ -227,10 +227,6 @@ async fn put(conn: &mut PgConnection, key: &str, value: &str) -> StoreResult<()>
     Ok(())
 }
 
-fn unwritten() -> StoreError {
-    StoreError::Internal("not written yet".into())
-}
-
 fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
