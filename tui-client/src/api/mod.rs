@@ -6,6 +6,7 @@
 pub mod auth;
 mod client;
 mod plain;
+mod relay;
 mod session;
 
 use std::error::Error as _;
@@ -137,21 +138,40 @@ impl Api {
     ) -> Result<T, ApiError> {
         let parts: Vec<&str> = ["api", "v1"].iter().chain(path).copied().collect();
         let setup = |e: &dyn std::error::Error| ApiError::Setup(e.to_string());
-        // Built the same way for both, so that they cannot differ.
-        let mut request = reqwest::Request::new(method, self.server.join(&parts));
+        let mut url = self.server.join(&parts);
         if let Some(query) = content.query {
             let query = serde_urlencoded::to_string(query).map_err(|e| setup(&e))?;
-            request.url_mut().set_query((!query.is_empty()).then_some(&query));
+            url.set_query((!query.is_empty()).then_some(&query));
         }
-        let mut headers = vec![("accept", "application/json".to_owned()), ("user-agent", AGENT.to_owned())];
-        headers.extend(token.map(|token| ("authorization", format!("Bearer {token}"))));
+        let mut headers = Vec::new();
         headers.extend(content.key.map(|key| ("idempotency-key", key.to_owned())));
-        let mut body = String::new();
-        if let Some(content) = content.body {
-            headers.push(("content-type", "application/json".to_owned()));
-            body = serde_json::to_string(content).map_err(|e| setup(&e))?;
+        let body = content.body.map(serde_json::to_string).transpose().map_err(|e| setup(&e))?;
+        let (status, bytes) = self.exchange(method, url, token, headers, body).await?;
+        if (200..300).contains(&status) {
+            // `204` for a request that gives nothing.
+            let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+            return serde_json::from_slice(bytes).map_err(|e| self.odd(unreadable(&e)));
         }
-        let (status, bytes) = match &self.http {
+        Err(self.refusal(status, &bytes))
+    }
+
+    /// One request as it stands, with JSON as its body: the status and the body of the answer.
+    async fn exchange(
+        &self,
+        method: Method,
+        url: url::Url,
+        token: Option<&str>,
+        mut headers: Vec<(&'static str, String)>,
+        body: Option<String>,
+    ) -> Result<(u16, Vec<u8>), ApiError> {
+        let setup = |e: &dyn std::error::Error| ApiError::Setup(e.to_string());
+        // Built the same way for both, so that they cannot differ.
+        let mut request = reqwest::Request::new(method, url);
+        headers.extend([("accept", "application/json".to_owned()), ("user-agent", AGENT.to_owned())]);
+        headers.extend(token.map(|token| ("authorization", format!("Bearer {token}"))));
+        headers.extend(body.is_some().then(|| ("content-type", "application/json".to_owned())));
+        let body = body.unwrap_or_default();
+        Ok(match &self.http {
             Http::Plain(plain) => {
                 let parts = Parts { method: request.method().as_str(), url: request.url(), headers, body };
                 plain.send(parts).await.map_err(|e| self.plain_failure(e))?
@@ -167,13 +187,7 @@ impl Api {
                 let response = client.execute(request).await.map_err(|e| self.failure(&e))?;
                 (response.status().as_u16(), self.body(response).await?)
             }
-        };
-        if (200..300).contains(&status) {
-            // `204` for a request that gives nothing.
-            let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-            return serde_json::from_slice(bytes).map_err(|e| self.odd(unreadable(&e)));
-        }
-        Err(self.refusal(status, &bytes))
+        })
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, ApiError> {

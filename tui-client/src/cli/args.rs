@@ -123,6 +123,9 @@ pub enum Command {
     Token(TokenArgs),
     /// Look at everything that has to be right, and say the way out
     Doctor(PlainArgs),
+    /// Push to the clients of a relay, or listen as one of them
+    #[command(subcommand)]
+    Relay(RelayCommand),
     /// Show, check, edit or write the configuration
     Config(ConfigArgs),
     /// Print the completions of a shell
@@ -145,7 +148,7 @@ impl Command {
             Self::Unread(a) => a.name.name.as_ref(),
             Self::Who(a) | Self::Logout(a) | Self::Whoami(a) | Self::Doctor(a) => a.name.name.as_ref(),
             Self::Register(_) | Self::Login(_) | Self::Token(_) => None,
-            Self::Config(_) | Self::Completions(_) | Self::Man(_) => None,
+            Self::Relay(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
 }
@@ -523,6 +526,37 @@ pub enum ConfigWhat {
     Default,
     /// Open the file in $VISUAL or $EDITOR, and check it
     Edit,
+}
+
+/// `relay`
+#[derive(Debug, Subcommand)]
+pub enum RelayCommand {
+    /// Tell everybody who listens; prints ok when the server has taken it
+    Push(RelayPushArgs),
+    /// Print what is pushed, a line each, and connect again when the connection is lost
+    Listen(RelayListenArgs),
+}
+
+/// `relay push`
+#[derive(Debug, Args)]
+pub struct RelayPushArgs {
+    /// The message
+    #[arg(value_name = "MESSAGE", allow_hyphen_values = true)]
+    pub message: String,
+    /// MESSAGE is JSON and is told as such, not as a text
+    #[arg(long)]
+    pub as_json: bool,
+    /// The relay's token, as chat-server --relay-token; better given by the variable, since others see command lines
+    #[arg(long, env = "CHAT_RELAY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+}
+
+/// `relay listen`
+#[derive(Debug, Args)]
+pub struct RelayListenArgs {
+    /// Stop after so many
+    #[arg(long, value_name = "N")]
+    pub count: Option<usize>,
 }
 
 /// `completions`

@@ -14,6 +14,7 @@ mod message;
 mod output;
 mod password;
 mod register;
+mod relay;
 mod rooms;
 mod run;
 mod screen;
@@ -95,6 +96,7 @@ fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Unread(args) => block_on(unread::run(Context::new(global, name.as_deref())?, args)),
         Command::Token(args) => block_on(token::run(Context::new(global, name.as_deref())?, args)),
         Command::Doctor(_) => block_on(doctor::run(global, name.as_deref())),
+        Command::Relay(command) => relay::run(&Context::new(global, name.as_deref())?, command),
         Command::History(args) => block_on(history::run(Context::new(global, name.as_deref())?, args)),
         Command::Search(args) => block_on(search::run(Context::new(global, name.as_deref())?, args)),
         Command::Rooms(args) => block_on(rooms::run(Context::new(global, name.as_deref())?, args)),

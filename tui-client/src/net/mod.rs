@@ -7,6 +7,7 @@ pub mod any;
 mod backoff;
 mod heartbeat;
 mod outbox;
+mod relay;
 mod resume;
 mod socketio;
 mod state;
@@ -27,6 +28,7 @@ pub use crate::cache::{Outgoing, new_client_id};
 pub use crate::credentials::{Access, TokenError, Tokens};
 pub use any::{AnyReply, AnyRequest};
 pub use outbox::STALE;
+pub use relay::{Heard, listen};
 
 pub use crate::server_url::ServerUrl;
 

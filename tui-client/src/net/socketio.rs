@@ -40,6 +40,7 @@ const CONNECT_ERROR: &str = "Received an ConnectError frame: ";
 pub struct SocketIo {
     server: ServerUrl,
     ca_pem: Option<Arc<[u8]>>,
+    namespace: &'static str,
     /// Constant, so that a balancer can send all requests of this program to one node.
     key: String,
 }
@@ -47,21 +48,28 @@ pub struct SocketIo {
 impl SocketIo {
     /// For one server.
     pub fn new(server: ServerUrl, ca_pem: Option<Arc<[u8]>>) -> Self {
-        Self { server, ca_pem, key: format!("{:016x}", crate::cache::random_bits()) }
+        Self { server, ca_pem, namespace: NAMESPACE, key: format!("{:016x}", crate::cache::random_bits()) }
+    }
+
+    /// The same for the relay's namespace, where nobody asks for a token.
+    pub fn relay(server: ServerUrl, ca_pem: Option<Arc<[u8]>>) -> Self {
+        Self { namespace: "/", ..Self::new(server, ca_pem) }
     }
 
     fn builder(&self, kind: Kind, token: &str) -> Result<ClientBuilder, native_tls::Error> {
         let mut url = self.server.join(&["socket.io", ""]);
         url.query_pairs_mut().append_pair("k", &self.key);
         let mut builder = ClientBuilder::new(url.as_str())
-            .namespace(NAMESPACE)
-            .auth(json!({ "token": token }))
+            .namespace(self.namespace)
             .reconnect(false)
             .reconnect_on_disconnect(false)
             .transport_type(match kind {
                 Kind::Websocket => TransportType::Websocket,
                 Kind::Polling => TransportType::Polling,
             });
+        if !token.is_empty() {
+            builder = builder.auth(json!({ "token": token }));
+        }
         if let Some(pem) = &self.ca_pem {
             let mut tls = native_tls::TlsConnector::builder();
             tls.add_root_certificate(native_tls::Certificate::from_pem(pem)?);
