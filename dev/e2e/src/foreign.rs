@@ -1,7 +1,8 @@
 //! The official clients of other languages, as processes that take commands and tell events, a JSON object a line.
 //!
 //! `cargo xtask test` installs them below `target/e2e`. Where they are missing, a test that needs one is left out and
-//! noted; with `CI=true` it fails instead. Commands and events are described in `node/client.mjs`.
+//! noted; with `CI=true` it fails instead. Commands and events are described in `node/client.mjs`, and in
+//! `node/nest.mjs` for a server of theirs.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -78,6 +79,9 @@ pub fn note_left_out(what: &str) {
     }
 }
 
+/// The token that clients carry to namespaces where none is asked for: it must go nowhere.
+pub const SECRET: &str = "s3cret-of-a-client";
+
 /// A foreign client that runs.
 pub struct Foreign {
     child: Child,
@@ -91,18 +95,76 @@ impl Foreign {
     /// Starts a client that connects to `/chat`; `transports` as its library names them. `None`: it is not installed,
     /// which has been noted.
     pub async fn start(language: Language, test: &str, url: &str, token: &str, transports: &[&str]) -> Option<Self> {
-        let mut command = language.needed_by(test)?;
+        let mut foreign = Self::run(language.needed_by(test)?);
+        foreign.tell(&json!({"url": url, "token": token, "transports": transports})).await;
+        Some(foreign)
+    }
+
+    /// Starts npm's client on a namespace where nobody asks for a token.
+    pub async fn on(namespace: &str, test: &str, url: &str, transports: &[&str]) -> Option<Self> {
+        let mut foreign = Self::run(Language::Node.needed_by(test)?);
+        foreign.tell(&json!({"url": url, "token": SECRET, "namespace": namespace, "transports": transports})).await;
+        Some(foreign)
+    }
+
+    /// Starts a NestJS server with the classic adapter on a Redis; gives it with its URL.
+    pub async fn nest(test: &str, redis: &str, specific: bool) -> Option<(Self, String)> {
+        let modules = node_modules(test)?;
+        let mut command = Command::new("node");
+        command.arg(program::root().join("dev/e2e/node/nest.mjs")).env("CHAT_E2E_MODULES", modules.join(""));
+        let mut nest = Self::run(command);
+        nest.tell(&json!({"redis": redis, "specific": specific})).await;
+        let ready = nest.next("ready").await;
+        Some((nest, format!("http://127.0.0.1:{}", ready["port"])))
+    }
+
+    fn run(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .unwrap_or_else(|e| panic!("cannot start the {language:?} client: {e}"));
+            .unwrap_or_else(|e| panic!("cannot start {:?}: {e}", command.as_std().get_program()));
         let (stdin, stdout) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
         let lines = BufReader::new(stdout).lines();
-        let mut foreign = Self { child, stdin, lines, told: VecDeque::new(), next_id: 0 };
-        foreign.tell(&json!({"url": url, "token": token, "transports": transports})).await;
-        Some(foreign)
+        Self { child, stdin, lines, told: VecDeque::new(), next_id: 0 }
+    }
+
+    /// Gives a server of theirs a command and waits for its end: what came of it, and the milliseconds it took.
+    pub async fn command(&mut self, mut command: Value) -> (Result<Value, String>, f64) {
+        self.next_id += 1;
+        command["id"] = self.next_id.into();
+        let id = self.next_id;
+        self.tell(&command).await;
+        let mut done = self.told(&command.to_string(), |v| v["type"] == "done" && v["id"] == id).await;
+        let ms = done["ms"].as_f64().unwrap_or_default();
+        let outcome = match done["error"].as_str() {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(done["data"].take()),
+        };
+        (outcome, ms)
+    }
+
+    /// Emits without an acknowledgement; null: without data.
+    pub async fn emit(&mut self, event: &str, data: Value) {
+        let mut command = json!({"emit": event});
+        if !data.is_null() {
+            command["data"] = data;
+        }
+        self.tell(&command).await;
+    }
+
+    /// From now on the client acknowledges that event with this.
+    pub async fn answer_to(&mut self, event: &str, data: Value) {
+        self.tell(&json!({"answer": event, "data": data})).await;
+    }
+
+    /// Everything told so far that was not taken, up to an event of that name.
+    pub async fn until_event(&mut self, name: &str) -> Vec<Value> {
+        let last = self.told(name, |v| v["type"] == "event" && v["name"] == name).await;
+        let mut all: Vec<Value> = self.told.drain(..).collect();
+        all.push(last);
+        all
     }
 
     async fn tell(&mut self, command: &Value) {
@@ -125,6 +187,11 @@ impl Foreign {
             Ok(value) => value,
             Err(_) => panic!("not within {:?}: {what}; told so far: {:?}", wait::PATIENCE, self.told),
         }
+    }
+
+    /// As [`Self::told`], but for what need not come; without patience.
+    pub async fn told_within(&mut self, patience: std::time::Duration, fits: impl Fn(&Value) -> bool) -> Option<Value> {
+        tokio::time::timeout(patience, self.told("what need not come", fits)).await.ok()
     }
 
     /// The next line of that type: `connect`, `connect_error`, `disconnect`, `upgrade`.

@@ -4,8 +4,8 @@
 //! and restarts a `chat-server` of its own; [`api`] speaks REST and [`socket`] Socket.IO as the documents describe
 //! them, without the product's own client; [`raw`] sends bytes that no library would; [`pty`] shows what a person at
 //! a terminal sees; [`foreign`] runs the official clients of other languages; [`hostile`] is a server that lies;
-//! [`services`] are real databases and brokers, [`cluster`] several servers on them, [`balance`] what stands in front,
-//! and [`scene`] the large scene on all of it.
+//! [`services`] are real databases and brokers, [`redis`] one of a test's own with eyes on what passes, [`cluster`]
+//! several servers on them, [`balance`] what stands in front, and [`scene`] the large scene on all of it.
 //! A fault of the set-up panics with what to do about it: this crate is never part of a program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test harness: a panic is its answer")]
 
@@ -18,6 +18,7 @@ pub mod layering;
 pub mod program;
 pub mod pty;
 pub mod raw;
+pub mod redis;
 pub mod scene;
 pub mod server;
 pub mod services;

@@ -96,18 +96,7 @@ pub fn start(parts: Parts) -> Result<(Router, RelayHandle), String> {
         }
         (None, None) => (Share::Alone, None, None, None),
     };
-    let core = Arc::new(Core {
-        uid: uid(),
-        hub: Hub::default(),
-        users: Mutex::default(),
-        share,
-        lines: parts.lines,
-        clock: parts.clock,
-        limits: parts.limits,
-        dropped: Dropped::default(),
-        draining: AtomicBool::new(false),
-        tasks: TaskTracker::new(),
-    });
+    let core = Arc::new(Core::new(share, parts.lines, parts.clock, parts.limits));
     for nsp in Nsp::ALL {
         namespace::open(&core, &parts.io, nsp);
     }
@@ -135,6 +124,21 @@ fn uid() -> String {
 }
 
 impl Core {
+    fn new(share: Share, lines: Arc<dyn Lines>, clock: Arc<dyn Clock>, limits: Arc<Limits>) -> Self {
+        Self {
+            uid: uid(),
+            hub: Hub::default(),
+            users: Mutex::default(),
+            share,
+            lines,
+            clock,
+            limits,
+            dropped: Dropped::default(),
+            draining: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
+        }
+    }
+
     /// Tells this node's sockets and the others'.
     fn tell(&self, broadcast: &Broadcast) {
         self.deliver(broadcast);

@@ -106,3 +106,79 @@ pub(super) fn heard(core: &Arc<Core>, bytes: &[u8]) {
         Err(error) => core.dropped.note(&format!("a broadcast: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use chat_common::{Limits, SystemClock};
+    use serde_json::json;
+
+    use super::super::peer::{Next, Out, Peer};
+    use super::super::value::Args;
+    use super::super::wire::{Nsp, To};
+    use super::*;
+    use crate::cluster::Lane;
+    use crate::cluster::local::LocalBus;
+    use crate::listen::{ConnHandle, Line, Lines};
+
+    struct NoLines;
+    impl Lines for NoLines {
+        fn of(&self, _: &str, _: Option<&ConnHandle>) -> Option<Arc<dyn Line>> {
+            None
+        }
+    }
+
+    /// Two nodes that hear all that either says.
+    struct Both([Arc<LocalBus>; 2]);
+    #[async_trait]
+    impl Bus for Both {
+        async fn publish(&self, signal: Signal) {
+            for node in &self.0 {
+                node.publish(signal.clone()).await;
+            }
+        }
+        async fn tell_here(&self, _: Signal) {}
+        fn health(&self) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    fn node(bus: &Arc<Both>, local: &LocalBus) -> Arc<Core> {
+        let signals = local.listen(Lane::Relay).unwrap();
+        let (share, feed) = over_bus(Arc::clone(bus) as Arc<dyn Bus>);
+        let core = Arc::new(Core::new(share, Arc::new(NoLines), Arc::new(SystemClock), Arc::new(Limits::default())));
+        tokio::spawn(feed);
+        tokio::spawn(hear(Arc::clone(&core), signals, Interest::none()));
+        core
+    }
+
+    #[tokio::test]
+    async fn what_one_node_tells_the_other_tells_once_and_names_are_known_on_both() {
+        let (a, b) = (Arc::new(LocalBus::new().0), Arc::new(LocalBus::new().0));
+        let bus = Arc::new(Both([Arc::clone(&a), Arc::clone(&b)]));
+        let (one, two) = (node(&bus, &a), node(&bus, &b));
+        let (here, there) = (Peer::for_tests(Nsp::Events, "here"), Peer::for_tests(Nsp::Events, "there"));
+        one.hub.add(&here);
+        two.hub.add(&there);
+        here.open();
+        there.open();
+        let say = one.roster().claim("here", "ana", vec![], one.clock.now()).unwrap();
+        one.share.say(&one.uid, say);
+        let args = Arc::new(Args::from_tree(vec![rmpv::Value::Binary(vec![1]), "x".into()]));
+        one.tell(&Broadcast { nsp: Nsp::Events, to: To::default(), volatile: false, event: "e".into(), args });
+        for peer in [&here, &there] {
+            let next = tokio::time::timeout(Duration::from_secs(5), peer.next()).await;
+            let Ok(Next::Packets(packets)) = next else { panic!("told") };
+            let [Out::Event(name, args)] = packets.as_slice() else { panic!("once") };
+            assert_eq!((&**name, args.to_tree().len()), ("e", 2));
+        }
+        // The note went out before the broadcast.
+        assert!(two.roster().claim("there", "ana", vec![], two.clock.now()).is_none());
+        assert_eq!(json!(two.roster().users()), json!([["ana", null]]));
+        for garbage in [&b""[..], b"{", b"\xc1", b"{\"node\":1}"] {
+            heard(&two, garbage);
+        }
+    }
+}
