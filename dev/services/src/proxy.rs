@@ -92,7 +92,8 @@ impl HaProxy {
 impl Proxy {
     fn start(name: &str, words: &[OsString], port: u16, config: PathBuf, folder: TempDir) -> Result<Self> {
         let mut process = Guarded::start(name, words, "TERM", folder.path())?;
-        wait_for(name, &mut process, || accepts(port)).map_err(|e| e.context(format!("{}\nwith that", show(&config))))?;
+        wait_for(name, &mut process, || accepts(port))
+            .map_err(|e| e.context(format!("{}\nwith that", show(&config))))?;
         Ok(Self { process, port, config, folder })
     }
 

@@ -1,5 +1,6 @@
 //! The composition root: puts store, services and edges together, starts them in order and stops them in order.
 
+mod bus;
 mod command;
 mod node;
 mod open;
@@ -50,6 +51,7 @@ pub struct Running {
     pub policy: Policy,
     /// The use cases, for tests and tools within the process.
     pub services: Arc<Services>,
+    bus: Option<String>,
     life: Lifecycle,
     gateway: gateway::GatewayHandle,
     relay: Option<RelayHandle>,
@@ -66,8 +68,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let (local, signals) = LocalBus::new();
     let (heard, nodes) = (local.listen(Lane::Relay), local.listen(Lane::Presence));
     let (bus, tap) = TapBus::new(Arc::new(local));
-    let bus: Arc<dyn Bus> = Arc::new(bus);
-    let services = Services::start(open::parts(&config, store, Arc::clone(&bus), node::new_id()?)?);
+    let id = node::new_id()?;
+    let bus = bus::open(&config, Arc::new(bus), &*store, id, &life)?;
+    let services = Services::start(open::parts(&config, store, Arc::clone(&bus), id)?);
     life.worker("store", async move { Err(died.await) });
     let policy = policy(&config, address);
 
@@ -122,7 +125,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     if tokio::time::timeout(READY_TIME, gateway.ready()).await.is_err() {
         tracing::warn!("the store does not answer yet; new connections are refused until it does");
     }
-    Ok(Running { address, data_dir: config.data_dir, policy, services, life, gateway, relay })
+    let bus = bus::describe(&config.bus);
+    Ok(Running { address, data_dir: config.data_dir, policy, services, bus, life, gateway, relay })
 }
 
 fn gateway_options(config: &Config) -> gateway::Options {
@@ -186,7 +190,7 @@ fn policy(config: &Config, address: SocketAddr) -> Policy {
         proxy: !config.trusted_proxy.is_empty(),
         // Not built yet.
         tls: false,
-        bus: false,
+        bus: config.bus != BusUrl::Local,
         relay: config.relay.on,
     };
     Policy { guests: config.guests, registration: config.registration, around }
@@ -195,8 +199,9 @@ fn policy(config: &Config, address: SocketAddr) -> Policy {
 impl Running {
     /// The first lines on standard output; the first one is what supervisors and tests look for.
     pub fn greeting(&self) -> String {
+        let bus = self.bus.as_ref().map(|bus| format!("bus: {bus}\n")).unwrap_or_default();
         format!(
-            "chat-server {} ready on http://{}\ndata folder: {}\naccess: {}\n\
+            "chat-server {} ready on http://{}\ndata folder: {}\n{bus}access: {}\n\
              the first admin: chat-server user add NAME --admin{}",
             env!("CARGO_PKG_VERSION"),
             self.address,
@@ -235,6 +240,8 @@ impl Running {
         if tokio::time::timeout(WRITE_TIME, self.services.drain()).await.is_err() {
             tracing::warn!("some writes have not ended; their senders were not told that they are stored");
         }
+        // What the last writes have to tell.
+        self.services.bus.close().await;
         if tokio::time::timeout(CLOSE_TIME, self.services.store.close()).await.is_err() {
             tracing::warn!("the store did not close in time; it recovers at the next start");
         }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+use super::database::Database;
 use super::file::string_value;
 
 /// `--bus`
@@ -39,6 +40,48 @@ impl FromStr for BusUrl {
             Some("kafka") => s.parse().map(Self::Kafka),
             _ => Err("not a bus; write local, redis://HOST:PORT (rediss:// for TLS) or kafka://HOST:PORT/TOPIC".into()),
         }
+    }
+}
+
+/// In place of a secret, where it is shown.
+pub(super) const MASK: &str = "***";
+
+fn masked_url(mut url: Url) -> Url {
+    if url.password().is_some() {
+        // Fails only for URLs that can have no password.
+        let _has_none = url.set_password(Some(MASK));
+    }
+    url
+}
+
+impl BusUrl {
+    pub(super) fn masked(self) -> Self {
+        match self {
+            Self::Local => Self::Local,
+            Self::Redis(url) => Self::Redis(masked_url(url)),
+            Self::Kafka(kafka) => Self::Kafka(kafka.masked()),
+        }
+    }
+
+    /// What does not fit together.
+    pub(super) fn check(&self, database: &Database) -> Result<(), String> {
+        match database {
+            Database::Sqlite(_) if *self != Self::Local => Err("--bus connects nodes that share one database, and an \
+                SQLite file belongs to one process: take --database postgres://…, or leave --bus out"
+                .to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl KafkaUrl {
+    pub(super) fn masked(self) -> Self {
+        let login = self.login.map(|(user, _)| (user, MASK.to_owned()));
+        let options = self.options.into_iter().map(|(key, value)| {
+            let secret = key.contains("pass") || key.contains("secret");
+            (key, if secret { MASK.to_owned() } else { value })
+        });
+        Self { login, options: options.collect(), ..self }
     }
 }
 
@@ -146,6 +189,14 @@ pub struct Relay {
 }
 
 impl Relay {
+    pub(super) fn masked(self) -> Self {
+        Self {
+            token: self.token.map(|_| MASK.to_owned()),
+            redis: self.redis.map(|redis| RedisUrl(masked_url(redis.0))),
+            ..self
+        }
+    }
+
     /// What does not fit together.
     pub(super) fn check(&self) -> Result<(), String> {
         if !self.on && (self.token.is_some() || self.open || self.redis.is_some()) {

@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use url::Url;
+
+use super::cluster::MASK;
 use super::file::string_value;
 
 /// The SQLite file in the data folder.
@@ -25,10 +28,36 @@ impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            // The URL may hold a password.
-            Self::Postgres(_) => f.write_str("postgres://…"),
+            // In errors, too: the URL may hold a password.
+            Self::Postgres(url) => f.write_str(&masked(url)),
         }
     }
+}
+
+impl Database {
+    pub(super) fn masked(self) -> Self {
+        match self {
+            Self::Postgres(url) => Self::Postgres(masked(&url)),
+            sqlite => sqlite,
+        }
+    }
+}
+
+/// The URL with `***` in place of passwords.
+fn masked(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return "postgres://…".to_owned() };
+    if url.password().is_some() && url.set_password(Some(MASK)).is_err() {
+        return "postgres://…".to_owned();
+    }
+    let query = url.query().map(|query| {
+        let hidden = |pair: &str| match pair.split_once('=') {
+            Some((key, _)) if key.to_ascii_lowercase().contains("pass") => format!("{key}={MASK}"),
+            _ => pair.to_owned(),
+        };
+        query.split('&').map(hidden).collect::<Vec<_>>().join("&")
+    });
+    url.set_query(query.as_deref());
+    url.to_string()
 }
 
 impl FromStr for Database {

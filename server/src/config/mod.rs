@@ -150,6 +150,8 @@ impl Config {
             redis: flags.relay_redis.or(file.relay_redis),
         };
         relay.check().map_err(ConfigError::Value)?;
+        let bus = flags.bus.or(file.bus).unwrap_or_default();
+        bus.check(&database).map_err(ConfigError::Value)?;
         let log_default = Log::default();
         Ok(Self {
             listen,
@@ -158,7 +160,7 @@ impl Config {
             database,
             database_connections: flags.database_connections.or(file.database_connections).unwrap_or(CONNECTIONS),
             durability: flags.durability.or(file.durability).unwrap_or_default(),
-            bus: flags.bus.or(file.bus).unwrap_or_default(),
+            bus,
             feed: flags.feed.or(file.feed),
             relay,
             guests: flags.guests.map(Into::into).or(file.guests).unwrap_or_default(),
@@ -175,6 +177,18 @@ impl Config {
             limits,
             source,
         })
+    }
+
+    /// With `***` in place of every password and token, for people to see.
+    #[must_use]
+    pub fn masked(self) -> Self {
+        Self {
+            database: self.database.masked(),
+            bus: self.bus.masked(),
+            feed: self.feed.map(KafkaUrl::masked),
+            relay: self.relay.masked(),
+            ..self
+        }
     }
 
     /// As a file that says the same.
@@ -261,6 +275,46 @@ mod tests {
             DEFAULT_FILE.lines().map(|l| l.strip_prefix("#: ").unwrap_or(l)).map(|l| format!("{l}\n")).collect();
         let c = merged(&[], &all, &none).unwrap();
         assert_eq!(c.limits, Limits::default());
+    }
+
+    #[test]
+    fn a_bus_needs_a_database_that_nodes_share() {
+        let error = merged(&["--bus", "redis://me:hunter2@h"], "", &none).unwrap_err().to_string();
+        assert!(error.contains("postgres://") && !error.contains("hunter2"), "{error}");
+        assert!(merged(&["--bus", "redis://h", "--database", "postgres://h/chat"], "", &none).is_ok());
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_secret_and_reads_as_a_file() {
+        let c = merged(
+            &[
+                "--database",
+                "postgres://chat:hunter2@db/chat?sslmode=require&password=hunter2",
+                "--bus",
+                "rediss://me:hunter2@h:1/?prefix=x",
+                "--feed",
+                "kafka://me:hunter2@a:1/feed?tls=true",
+                "--relay",
+                "--relay-token",
+                "hunter2hunter2hunter2",
+                "--relay-redis",
+                "redis://:hunter2@h",
+            ],
+            "",
+            &none,
+        )
+        .unwrap();
+        let shown = c.masked().to_toml().unwrap();
+        assert!(!shown.contains("hunter2"), "{shown}");
+        for line in [
+            "postgres://chat:***@db/chat?sslmode=require&password=***",
+            "rediss://me:***@h:1/?prefix=x",
+            "kafka://me:***@a:1/feed?tls=true",
+            "relay_token = \"***\"",
+            "redis://:***@h",
+        ] {
+            assert!(shown.contains(line), "{line} is not in\n{shown}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chat_common::event::Entry;
@@ -143,6 +144,8 @@ impl Fanout {
         match read {
             Read::Hole(room, entries) => {
                 self.reading = self.reading.saturating_sub(1);
+                let found = entries.as_ref().map_or(0, Vec::len) as u64;
+                self.gateway.services.counters.repaired.fetch_add(found, Ordering::Relaxed);
                 let (overflown, hole) = self.gateway.hub.filled(room, entries, now);
                 self.note(room, hole);
                 self.gateway.cut(overflown);

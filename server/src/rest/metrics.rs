@@ -62,11 +62,28 @@ async fn text(rest: &Rest) -> String {
         figure("chat_lease_age_milliseconds", "gauge", help, u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     }
     figure("chat_present_users", "gauge", "Users present on any node.", rest.services.presence.present() as u64);
+    for (name, help, value) in of_bus(rest) {
+        figure(name, "counter", help, value);
+    }
     figure("chat_draining", "gauge", "1 while the node is going away.", up(rest.drain.is_cancelled()));
     if let Some(bytes) = resident() {
         figure("process_resident_memory_bytes", "gauge", "Resident memory.", bytes);
     }
     out
+}
+
+/// What went between nodes; all 0 where there is one.
+fn of_bus(rest: &Rest) -> [(&'static str, &'static str, u64); 6] {
+    let bus = rest.services.bus.figures().unwrap_or_default();
+    let repaired = rest.services.counters.repaired.load(Ordering::Relaxed);
+    [
+        ("chat_bus_published_total", "Frames sent to the other nodes.", bus.published),
+        ("chat_bus_heard_total", "Frames heard from other nodes.", bus.heard),
+        ("chat_bus_dropped_total", "Frames not sent: the broker was away or slow.", bus.dropped),
+        ("chat_bus_unreadable_total", "Frames heard that could not be read.", bus.unreadable),
+        ("chat_bus_reconnects_total", "Times the broker was connected to again.", bus.reconnects),
+        ("chat_repaired_total", "Entries read from the store that no signal brought.", repaired),
+    ]
 }
 
 /// `VmRSS` of `/proc/self/status`; `None` where there is no such file.

@@ -11,4 +11,6 @@ pub struct Counters {
     pub duplicates: AtomicU64,
     /// Sends refused for their rate.
     pub rate_limited: AtomicU64,
+    /// Entries that a signal did not bring and that were read from the store.
+    pub repaired: AtomicU64,
 }

@@ -3,6 +3,7 @@
 mod client;
 mod ends;
 mod following;
+mod nodes;
 mod polling;
 mod server;
 mod wire;

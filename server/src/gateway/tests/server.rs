@@ -13,12 +13,17 @@ use chat_common::{Clock, Limits, SystemClock, rest};
 use http::{Request, Response};
 use http_body_util::Empty;
 use hyper::body::Incoming;
+use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{Layer, service_fn};
 
 use super::client::{Client, SOON};
+use crate::cluster::bus::ClusterBus;
+use crate::cluster::envelope::Lineage;
 use crate::cluster::local::LocalBus;
+use crate::cluster::testing::Exchange;
+use crate::cluster::{Bus, Signal};
 use crate::gateway::{self, GatewayHandle, Options};
 use crate::listen;
 use crate::service::{Caller, Parts, Services, accounts};
@@ -32,7 +37,7 @@ pub(super) struct Server {
     pub gateway: GatewayHandle,
     pub clock: Arc<ManualClock>,
     _stop: tokio_util::sync::DropGuard,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 impl Server {
@@ -46,9 +51,43 @@ impl Server {
         let store = SqliteOptions { durability: Durability::Normal, ..SqliteOptions::new(dir.path().join("chat.db")) };
         let store = Arc::new(SqliteStore::open(store, clock.clone()).unwrap());
         let (bus, signals) = LocalBus::new();
+        Self { _dir: Some(dir), ..Self::node(store, clock, Arc::new(bus), signals, limits, options).await }
+    }
+
+    /// Two nodes on one store and one exchange.
+    pub(super) async fn pair(exchange: &Arc<Exchange>) -> [Self; 2] {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
+        let store = SqliteOptions { durability: Durability::Normal, ..SqliteOptions::new(dir.path().join("chat.db")) };
+        let store = Arc::new(SqliteStore::open(store, clock.clone()).unwrap());
+        let node = async |id| {
+            let (local, signals) = LocalBus::new();
+            let (wire, heard) = exchange.end();
+            let bus = ClusterBus::new(Arc::new(local), Arc::new(wire), Lineage(1), NodeId(id));
+            tokio::spawn(Arc::clone(&bus).run(heard));
+            let limits = Limits {
+                messages_per_second: 10_000,
+                message_burst: 10_000,
+                requests_per_second: 10_000,
+                request_burst: 10_000,
+                ..Limits::default()
+            };
+            Self::node(store.clone(), clock.clone(), bus, signals, limits, Options::default()).await
+        };
+        [Self { _dir: Some(dir), ..node(1).await }, node(2).await]
+    }
+
+    async fn node(
+        store: Arc<SqliteStore>,
+        clock: Arc<ManualClock>,
+        bus: Arc<dyn Bus>,
+        signals: Receiver<Signal>,
+        limits: Limits,
+        options: Options,
+    ) -> Self {
         let services = Services::start(Parts {
             store,
-            bus: Arc::new(bus),
+            bus,
             clock: clock.clone(),
             limits,
             server: ServerInfo { name: "test".into(), version: "0".into(), node: "a".into() },
@@ -73,7 +112,7 @@ impl Server {
             Ok::<_, Infallible>(response)
         };
         tokio::spawn(listen::serve(listener, layer.layer(service_fn(nothing)), options));
-        let server = Self { addr, services, gateway, clock, _stop: stop.drop_guard(), _dir: dir };
+        let server = Self { addr, services, gateway, clock, _stop: stop.drop_guard(), _dir: None };
         until(|| server.gateway.gateway.store_up.load(Ordering::Relaxed)).await;
         server
     }
