@@ -81,6 +81,8 @@ pub enum Ask {
     History(history::Get),
     /// Messages found.
     Search(history::Search),
+    /// The replies to a message.
+    Thread(history::Thread),
     /// Read up to here.
     Mark(history::Mark),
     /// Typing or not.

@@ -8,6 +8,7 @@ mod msg;
 pub mod picker;
 pub mod room;
 pub mod search;
+pub mod thread;
 pub mod timeline;
 mod update;
 
@@ -89,6 +90,8 @@ enum Pending {
     Around(RoomId, Seq),
     /// The open search list, if the query is still this.
     Search(String),
+    /// The replies to a message.
+    Thread(RoomId, Seq),
     /// The members of a room, for `/who`.
     Who(RoomId),
     /// Public rooms, for lists.
@@ -124,6 +127,8 @@ pub struct App {
     pub mode: Mode,
     /// On top of the screen.
     pub overlay: Option<Overlay>,
+    /// The thread beside the timeline.
+    pub thread: Option<thread::Thread>,
     /// Completion.
     pub popup: Option<complete::Popup>,
     /// Said for a few seconds.
@@ -209,6 +214,7 @@ impl App {
             active: 0,
             mode: Mode::Compose,
             overlay: None,
+            thread: None,
             popup: None,
             toast: None,
             focused: true,

@@ -206,6 +206,8 @@ pub enum Answer {
     History(history::GetReply),
     /// Messages found.
     Search(history::SearchReply),
+    /// The replies to a message.
+    Thread(history::ThreadReply),
     /// A page of members.
     Members(member::ListReply),
     /// Who is there.

@@ -63,7 +63,7 @@ actions! {
     WordRight = "word-right", DeleteLeft = "delete-left", DeleteRight = "delete-right", KillStart = "kill-start",
     KillEnd = "kill-end", KillWordLeft = "kill-word-left", KillWordRight = "kill-word-right", Yank = "yank",
     PageUp = "page-up", PageDown = "page-down", Oldest = "oldest", Newest = "newest", Reply = "reply", Edit = "edit",
-    Delete = "delete", React = "react", Copy = "copy", Open = "open-link", MarkUnread = "mark-unread", Back = "back",
+    Delete = "delete", React = "react", Thread = "thread", Copy = "copy", Open = "open-link", MarkUnread = "mark-unread", Back = "back",
     Accept = "accept", Close = "close",
 }
 
@@ -160,6 +160,7 @@ pub const DEFAULT: &[Row] = &[
     row(Browse, A::Reply, &["r"], "reply; on a refused message of yours: retry"),
     row(Browse, A::Edit, &["e"], "edit your message"),
     row(Browse, A::Delete, &["d"], "delete the message"),
+    row(Browse, A::Thread, &["t"], "the replies to it, to read and answer"),
     row(Browse, A::React, &["+"], "react"),
     row(Browse, A::Copy, &["y"], "copy the text"),
     row(Browse, A::Open, &["o"], "copy the link in it"),

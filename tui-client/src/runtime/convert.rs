@@ -51,7 +51,8 @@ fn answer(reply: AnyReply) -> Answer {
         AnyReply::Rooms(r) => Answer::Rooms(r),
         AnyReply::Room(r) => Answer::Room(r),
         AnyReply::User(r) => Answer::User(r),
-        AnyReply::Done(_) | AnyReply::Sent(_) | AnyReply::Thread(_) | AnyReply::Pong(_) => Answer::Done,
+        AnyReply::Thread(r) => Answer::Thread(r),
+        AnyReply::Done(_) | AnyReply::Sent(_) | AnyReply::Pong(_) => Answer::Done,
     }
 }
 
@@ -60,6 +61,7 @@ pub(super) fn request(ask: Ask) -> AnyRequest {
     match ask {
         Ask::History(r) => r.into(),
         Ask::Search(r) => r.into(),
+        Ask::Thread(r) => r.into(),
         Ask::Mark(r) => r.into(),
         Ask::Typing(r) => r.into(),
         Ask::Presence(r) => r.into(),

@@ -220,7 +220,7 @@ pub fn hints(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
         Mode::Compose => vec![
             (compose(Action::Send), if reconnect { "reconnect now" } else { "send" }),
             (key(Context::Global, Action::Help), "help"),
-            (compose(Action::Browse), "browse"),
+            (compose(Action::Browse), if app.thread.is_some() { "close the thread" } else { "browse" }),
             (key(Context::Global, Action::Jump), "jump"),
             (compose(Action::Newline), "newline"),
             (key(Context::Global, Action::Commands), "commands"),
@@ -242,7 +242,11 @@ pub fn hints(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
                 if mine {
                     hints.extend([(browse(Action::Edit), "edit"), (browse(Action::Delete), "delete")]);
                 }
-                hints.extend([(browse(Action::React), "react"), (browse(Action::Copy), "copy")]);
+                hints.extend([
+                    (browse(Action::Thread), "thread"),
+                    (browse(Action::React), "react"),
+                    (browse(Action::Copy), "copy"),
+                ]);
             }
             hints.extend([
                 ("j k".to_owned(), "move"),

@@ -9,6 +9,7 @@ mod message;
 mod overlay;
 mod side;
 mod text;
+mod thread;
 mod timeline;
 mod top;
 
@@ -87,7 +88,12 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
         !app.bare && screen.width >= least && choice.unwrap_or(screen.width >= from)
     };
     let left = if wide(app.sidebar, SIDEBAR, 60) { side::LEFT } else { 0 };
-    let right = if wide(app.pane, PANE, 70) { side::RIGHT } else { 0 };
+    let right = match &app.thread {
+        Some(_) if screen.width >= SIDEBAR && !app.bare => screen.width * 2 / 5,
+        Some(_) => 0,
+        None if wide(app.pane, PANE, 70) => side::RIGHT,
+        None => 0,
+    };
     let top = Rect { height: 1, ..screen };
     cache.tabs = top::rooms(app, theme, frame, top, left == 0);
     cache.tab_row = top.y;
@@ -98,7 +104,14 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
         cache.side = side::rooms(app, theme, frame, area);
     }
     if right > 0 {
-        side::members(app, theme, frame, Rect { x: screen.right() - right, width: right, ..below });
+        let area = Rect { x: screen.right() - right, width: right, ..below };
+        match &app.thread {
+            Some(thread) => {
+                let area = side::ruled(theme, frame, area);
+                thread::draw(app, thread, theme, frame, area);
+            }
+            None => side::members(app, theme, frame, area),
+        }
     }
     let body = Rect { x: below.x + left, width: below.width - left - right, ..below };
     let drawn = column(app, theme, cache, frame, body);
@@ -151,6 +164,13 @@ fn column(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>, bo
         && y > from + 2
     {
         from += refused(&error.message, theme, frame, Rect { y: from, height: y - from - 1, ..body });
+    }
+    if let Some(thread) = app.thread.as_ref().filter(|_| frame.area().width < SIDEBAR || app.bare) {
+        thread::draw(app, thread, theme, frame, Rect { y: from, height: y - from, ..body });
+        composer::status(app, theme, frame, status);
+        composer::popup(app, theme, frame, rule);
+        // Nothing of the timeline is seen.
+        return Drawn { rows: Vec::new(), height: y - from, at_end: false };
     }
     let drawn = timeline::draw(
         app,

@@ -61,12 +61,17 @@ pub fn rooms(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Vec
     places
 }
 
-/// Draws who is in the room, those present first.
-pub fn members(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+/// A rule at the left of the right column; gives what is left of it.
+pub fn ruled(theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Rect {
     for y in 0..usize::from(area.height) {
         put(frame, Rect { width: 1, ..area }, y, Line::styled("│", theme.rule));
     }
-    let inner = Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area };
+    Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }
+}
+
+/// Draws who is in the room, those present first.
+pub fn members(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let inner = ruled(theme, frame, area);
     let Some(room) = app.room() else { return };
     let rank = |s: Option<Status>| match s {
         Some(Status::Online) => 0,

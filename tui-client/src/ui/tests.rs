@@ -217,6 +217,27 @@ fn said(s: &mut Screen, seq: u64, from: &User, text: &str) {
 }
 
 #[test]
+fn a_thread_stands_at_the_right_or_in_the_timelines_place() {
+    for (width, height) in [(80, 24), (140, 40)] {
+        let mut s = busy();
+        s.draw(width, height, "dark");
+        s.keys("esc g down down down t");
+        let reply = |seq, minutes, from: &User, text| Message {
+            reply_to: Some(Seq(4)),
+            ..message("ops", seq, minutes, from, text)
+        };
+        let messages = vec![
+            reply(5, 6, &user(1, "sam"), "it is **20**, I will raise it to `50`"),
+            reply(9, 9, &user(3, "raj"), "and the replicas?"),
+        ];
+        s.app.thread.as_mut().unwrap().put(messages);
+        s.app.thread.as_mut().unwrap().loading = false;
+        s.types("they follow");
+        insta::assert_snapshot!(format!("thread_{width}x{height}"), s.rows(width, height));
+    }
+}
+
+#[test]
 fn the_screen_at_every_usual_size() {
     for (width, height) in [(40, 12), (60, 20), (80, 24), (100, 30), (140, 40)] {
         let mut s = busy();

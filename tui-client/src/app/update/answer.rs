@@ -6,7 +6,7 @@ use chat_common::event::history::GetReply;
 use chat_common::model::Message;
 use chat_common::{ErrorBody, RoomRef, Seq};
 
-use super::{global, net};
+use super::{global, net, threads};
 use crate::app::msg::{Answer, RowKey};
 use crate::app::picker::{Pick, PickItem, PickerKind};
 use crate::app::room::Room;
@@ -34,6 +34,9 @@ pub(super) fn answer(app: &mut App, tag: u64, result: Result<Answer, ErrorBody>,
         }
         (Pending::Around(id, seq), Answer::History(page)) => around(app, id, seq, page),
         (Pending::Search(query), Answer::Search(reply)) => found(app, &query, reply.messages, reply.next.is_some()),
+        (Pending::Thread(id, root), Answer::Thread(reply)) => {
+            threads::page(app, (id, root), reply.messages, reply.next, fx);
+        }
         (Pending::Who(id), Answer::Members(reply)) => {
             if let Some(room) = app.by_id_mut(id) {
                 room.members = reply.members;
@@ -95,6 +98,11 @@ fn failed(app: &mut App, pending: &Pending, error: &ErrorBody) {
             if let Some(room) = app.by_id_mut(*id) {
                 room.loading = None;
                 room.load_not_before = not_before;
+            }
+        }
+        Pending::Thread(..) => {
+            if let Some(thread) = &mut app.thread {
+                thread.loading = false;
             }
         }
         Pending::Search(_) => {

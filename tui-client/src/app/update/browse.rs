@@ -3,7 +3,7 @@
 use chat_common::Seq;
 use chat_common::event::history;
 
-use super::{global, reading};
+use super::{global, reading, threads};
 use crate::app::msg::{EchoState, RowKey};
 use crate::app::picker::PickerKind;
 use crate::app::room::{Loading, Purpose};
@@ -179,6 +179,7 @@ fn on_message(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
             let question = format!("Delete this message for everyone?\n{}: {line}", message.from.name);
             app.overlay = Some(Overlay::Confirm { question, yes: Confirmed::Delete(id, seq) });
         }
+        Action::Thread => threads::open(app, seq, fx),
         Action::React => global::open(app, PickerKind::React(id, seq), fx),
         Action::Copy => {
             fx.push(Effect::Copy(text));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat_common::event::{message, presence};
 use chat_common::{RoomRef, text};
 
-use super::{DRAFT_WITHIN, browse, commands, global};
+use super::{DRAFT_WITHIN, browse, commands, global, threads};
 use crate::app::complete::{self, Popup};
 use crate::app::editor::Editor;
 use crate::app::msg::{Echo, EchoState};
@@ -78,6 +78,7 @@ fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
     let empty = app.room().is_none_or(|r| r.editor.is_empty());
     match action {
         Action::Send => return send(app, fx),
+        Action::Browse if threads::close(app) => return,
         Action::Browse => return browse::enter(app),
         Action::PageUp | Action::PageDown => {
             browse::enter(app);
@@ -240,6 +241,7 @@ fn send(app: &mut App, fx: &mut Vec<Effect>) {
         Purpose::Say | Purpose::Reply(_) => {
             take(app, at, &typed);
             say(app, at, clean, fx);
+            threads::go_on(app);
         }
     }
     changed(app, fx);

@@ -94,6 +94,7 @@ pub(super) fn switch(app: &mut App, index: usize) {
         return;
     }
     app.came_from = app.room().map(|r| r.id);
+    super::threads::close(app);
     if let Some(left) = app.room_mut() {
         left.divider = None;
         left.hold_read = false;

@@ -11,6 +11,7 @@ mod overlay;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use std::time::Duration;
 

@@ -247,6 +247,9 @@ fn entry(app: &mut App, e: &Entry, fx: &mut Vec<Effect>) {
     let added = room.timeline.apply(e, me);
     room.view_due = room.view_due.or(Some(now.plus(VIEW_WITHIN)));
     consequences(room, e, me);
+    if let Some(thread) = app.thread.as_mut().filter(|t| t.room == room.id) {
+        thread.follow(room, e);
+    }
     if !added {
         return;
     }

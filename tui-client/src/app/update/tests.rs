@@ -74,6 +74,21 @@ fn message(name: &str, seq: u64, from: &User) -> Message {
     }
 }
 
+fn ready(rooms: Vec<RoomSummary>) -> Ready {
+    Ready {
+        protocol: 1,
+        server: ServerInfo { name: "s".to_owned(), version: "1".to_owned(), node: "a".to_owned() },
+        epoch: Epoch("e".to_owned()),
+        user: me(),
+        role: ServerRole::User,
+        limits: Limits::default(),
+        expires_at: None,
+        rooms,
+        next: None,
+        blocked: Vec::new(),
+    }
+}
+
 /// A state with its clock and everything it wished for.
 struct At {
     app: App,
@@ -86,18 +101,7 @@ impl At {
     fn ops() -> Self {
         let mut at = Self::offline();
         at.net(Event::Line(Line::Online { rtt_ms: None, transport: "websocket" }));
-        at.net(Event::Ready(Box::new(Ready {
-            protocol: 1,
-            server: ServerInfo { name: "s".to_owned(), version: "1".to_owned(), node: "a".to_owned() },
-            epoch: Epoch("e".to_owned()),
-            user: me(),
-            role: ServerRole::User,
-            limits: Limits::default(),
-            expires_at: None,
-            rooms: vec![summary("ops", 10)],
-            next: None,
-            blocked: Vec::new(),
-        })));
+        at.net(Event::Ready(Box::new(ready(vec![summary("ops", 10)]))));
         at.reset(1..=10);
         at.wishes.clear();
         at
@@ -517,6 +521,68 @@ fn enter_on_an_empty_line_reconnects_while_there_is_none() {
     at.net(Event::Line(Line::Waiting { until: at_ms(9_000), attempt: 1, reason: String::new() }));
     at.keys("enter");
     assert!(at.wishes.contains(&Effect::ReconnectNow));
+}
+
+/// A page of replies for the last thread that was asked for.
+fn replies(at: &mut At, messages: Vec<Message>) {
+    let tag = at.wishes.iter().rev().find_map(|e| match e {
+        Effect::Ask { tag, ask } if matches!(**ask, Ask::Thread(_)) => Some(*tag),
+        _ => None,
+    });
+    let reply = chat_common::event::history::ThreadReply { messages, next: None };
+    at.net(Event::Answer { tag: tag.expect("a thread was asked for"), result: Ok(Answer::Thread(reply)) });
+}
+
+#[test]
+fn a_thread_shows_the_replies_and_takes_what_is_written() {
+    let mut at = At::ops();
+    at.drawn_end(5);
+    at.keys("esc up up t");
+    assert_eq!(at.app.mode, Mode::Compose);
+    let reply = |seq: u64| Message { reply_to: Some(Seq(8)), ..message("ops", seq, &ana()) };
+    // One belongs to another thread: a server that sends it is not believed.
+    replies(&mut at, vec![reply(9), message("ops", 10, &ana())]);
+    let seqs = |at: &At| at.app.thread.as_ref().unwrap().replies.keys().map(|s| s.0).collect::<Vec<_>>();
+    assert_eq!(seqs(&at), [9]);
+    at.types("first");
+    at.keys("enter");
+    at.types("second");
+    at.keys("enter");
+    let to: Vec<Option<Seq>> = at.app.room().unwrap().echoes.iter().map(|e| e.reply_to).collect();
+    assert_eq!(to, [Some(Seq(8)), Some(Seq(8))], "everything written answers it until it is closed");
+    let mut live = created("ops", 11, &ana(), "live");
+    if let EntryBody::Created { reply_to, .. } = &mut live.body {
+        *reply_to = Some(Seq(8));
+    }
+    at.net(Event::Entry(Box::new(live)));
+    assert_eq!(seqs(&at), [9, 11]);
+    let mut gone = created("ops", 12, &ana(), "");
+    gone.body = EntryBody::Deleted { target: Seq(11) };
+    at.net(Event::Entry(Box::new(gone)));
+    assert!(at.app.thread.as_ref().unwrap().replies[&Seq(11)].deleted);
+    at.keys("esc");
+    assert!(at.app.thread.is_none() && at.app.mode == Mode::Compose, "Esc closes it and goes no further");
+    at.types("third");
+    at.keys("enter");
+    assert_eq!(at.app.room().unwrap().echoes.last().unwrap().reply_to, None);
+}
+
+#[test]
+fn a_reply_leads_to_the_whole_thread_and_another_room_closes_it() {
+    let mut at = At::ops();
+    at.net(Event::Ready(Box::new(ready(vec![summary("ops", 10), summary("dev", 0)]))));
+    at.reset(1..=10);
+    let mut live = created("ops", 11, &ana(), "an answer");
+    if let EntryBody::Created { reply_to, .. } = &mut live.body {
+        *reply_to = Some(Seq(3));
+    }
+    at.net(Event::Entry(Box::new(live)));
+    at.drawn_end(5);
+    at.keys("esc t");
+    let thread = at.app.thread.as_ref().unwrap();
+    assert_eq!((thread.root, thread.replies.len()), (Seq(3), 1));
+    at.keys("alt+2");
+    assert!(at.app.thread.is_none());
 }
 
 fn at_ms(ms: i64) -> Timestamp {
