@@ -441,6 +441,9 @@ pub struct Readiness {
     /// `ok`, or why users of this node may not hear those of another at once; that does not make the node unready.
     #[serde(default)]
     pub cluster: String,
+    /// Where there is a feed for other systems: `ok`, or how far it is behind and why; it does not make the node unready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<String>,
     /// Whether the node is going away.
     pub draining: bool,
 }

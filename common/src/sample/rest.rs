@@ -124,6 +124,7 @@ fn admin() -> Vec<Sample> {
                 bus: "ok".into(),
                 nodes: 1,
                 cluster: "ok".into(),
+                feed: Some("ok".into()),
                 draining: false,
             },
         ),

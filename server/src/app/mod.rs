@@ -2,6 +2,7 @@
 
 mod bus;
 mod command;
+mod feed;
 mod node;
 mod open;
 
@@ -85,6 +86,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     });
     let watched = gateway.clone();
     life.worker("gateway", async move { watched.ended().await });
+    let feed = feed::start(&config, &services, &tap, &life)?;
     let rest = Rest::new(rest::Parts {
         services: services.clone(),
         policy,
@@ -94,6 +96,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
             let gateway = gateway.clone();
             Arc::new(move || gateway.connections())
         },
+        feed,
         drain: life.drain.clone(),
     });
     let (routes, relay) = relay(&config, address, &gateway, &services, bus, heard)?;

@@ -10,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use super::Rest;
 use super::error::{Failure, Result};
 use super::extract::Nearby;
+use crate::service::feed::Status;
 
 /// The text format of Prometheus; each figure says what it counts.
 #[utoipa::path(get, path = "/metrics", tag = "health", security(()),
@@ -64,6 +65,11 @@ async fn text(rest: &Rest) -> String {
     figure("chat_present_users", "gauge", "Users present on any node.", rest.services.presence.present() as u64);
     for (name, help, value) in of_bus(rest) {
         figure(name, "counter", help, value);
+    }
+    if let Some(feed) = rest.feed.as_ref().map(Status::figures) {
+        figure("chat_feed_leading", "gauge", "1 while this node is at the feed for other systems.", up(feed.leading));
+        figure("chat_feed_lag", "gauge", "Entries of public rooms that the feed does not have yet.", feed.lag);
+        figure("chat_feed_sent_total", "counter", "Entries handed on by this node since its start.", feed.sent);
     }
     figure("chat_draining", "gauge", "1 while the node is going away.", up(rest.drain.is_cancelled()));
     if let Some(bytes) = resident() {

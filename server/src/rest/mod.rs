@@ -54,6 +54,8 @@ pub struct Parts {
     pub tap: Tap,
     /// How many Socket.IO connections there are.
     pub connections: Arc<dyn Fn() -> usize + Send + Sync>,
+    /// How the feed for other systems is doing, where there is one.
+    pub feed: Option<crate::service::feed::Status>,
     /// The node is going away.
     pub drain: CancellationToken,
 }

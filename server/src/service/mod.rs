@@ -10,6 +10,7 @@ mod caller;
 pub mod counters;
 pub mod custom;
 pub mod error;
+pub mod feed;
 pub mod history;
 pub mod hooks;
 pub mod limiter;

@@ -20,22 +20,25 @@ pub struct Sink {
     client: Option<Arc<Client>>,
     /// One for each partition, connected at need.
     partitions: Vec<Option<PartitionClient>>,
+    /// A sending was begun and not ended well: it failed, or nobody waited for it any longer.
+    broken: bool,
 }
 
 impl Sink {
     /// Connects at need.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, client: None, partitions: Vec::new() }
+        Self { settings, client: None, partitions: Vec::new(), broken: false }
     }
 
     /// Stores records of one key behind each other. `Ok`: all copies have them. After an error any of them may be
     /// stored, or none.
     pub async fn send(&mut self, of: &[u8], values: Vec<Bytes>) -> Result<(), String> {
-        let sent = self.try_send(of, values).await;
-        if sent.is_err() {
+        if std::mem::replace(&mut self.broken, true) {
             self.client = None;
             self.partitions.clear();
         }
+        let sent = self.try_send(of, values).await;
+        self.broken = sent.is_err();
         sent
     }
 
