@@ -4,6 +4,7 @@
 //! had. `cargo xtask bench` builds both programs in release mode and starts this.
 
 mod client;
+mod cluster;
 mod fanout;
 mod process;
 mod sends;
@@ -31,6 +32,8 @@ enum What {
     Sends(sends::Options),
     /// Server CPU per delivery to many sockets, beside bare socketioxide.
     Fanout(fanout::Options),
+    /// Deliveries over several nodes, beside Node servers on socket.io's Redis adapter.
+    Cluster(cluster::Options),
     /// Start on a database of 100,000 messages, and one `chat-tui send`.
     Startup(startup::Options),
     /// The bare server that `fanout` compares with; started by it.
@@ -45,6 +48,7 @@ fn main() -> Result<()> {
         match cli.what {
             What::Sends(options) => sends::run(&cli.bin, &options).await,
             What::Fanout(options) => fanout::run(&cli.bin, &options).await,
+            What::Cluster(options) => cluster::run(&cli.bin, &options).await,
             What::Startup(options) => startup::run(&cli.bin, &options).await,
             What::Bare => fanout::bare_server().await,
         }

@@ -18,11 +18,16 @@ pub struct Server {
 
 /// Limits that do not bind, so that the server is measured and not its brakes.
 const CONFIG: &str = "guests = \"on\"\n[limits]\nmessages_per_second = 1000000\nmessage_burst = 1000000\n\
-    requests_per_second = 1000000\nrequest_burst = 1000000\nconnections_per_user = 100000\n";
+    requests_per_second = 1000000\nrequest_burst = 1000000\nconnections_per_user = 100000\nrooms_per_user = 100000\n";
 
 impl Server {
     /// `chat-server` of `bin` with its data in `data`.
     pub fn chat(bin: &Path, data: &Path) -> Result<Self> {
+        Self::chat_with(bin, data, &[])
+    }
+
+    /// The same with further arguments.
+    pub fn chat_with(bin: &Path, data: &Path, more: &[String]) -> Result<Self> {
         let config = data.join("bench.toml");
         std::fs::write(&config, CONFIG)?;
         let mut command = Command::new(bin.join("chat-server"));
@@ -31,7 +36,8 @@ impl Server {
             .arg("--data-dir")
             .arg(data)
             .arg("--config")
-            .arg(config);
+            .arg(config)
+            .args(more);
         Self::start(command)
     }
 
@@ -49,6 +55,11 @@ impl Server {
             }
         }
         bail!("the server ended before it was ready: {:?}", child.wait()?)
+    }
+
+    /// Of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// CPU time of all threads so far.
@@ -76,4 +87,26 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// CPU time so far of a process and its children that live, with what its threads and children that have ended used.
+pub fn cpu_of_family(pid: u32) -> Result<Duration> {
+    let mut ticks = 0;
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // It may have ended since the folder was read.
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{id}/stat")) else { continue };
+        // What follows the name, which may hold anything: state, parent, …; fields 14 to 17 are the times.
+        let Some((_, rest)) = stat.rsplit_once(") ") else { continue };
+        let fields: Vec<&str> = rest.split(' ').collect();
+        let number = |i: usize| fields.get(i).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
+        if id == pid {
+            ticks += (11..=14).map(number).sum::<u64>();
+        } else if number(1) == u64::from(pid) {
+            ticks += number(11) + number(12);
+        }
+    }
+    // The kernel counts these in hundredths of a second, whatever its own clock does.
+    Ok(Duration::from_millis(ticks * 10))
 }

@@ -85,6 +85,11 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}", self.port)
     }
 
+    /// The process that accepts connections and is the parent of those that serve them, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Guarded::pid)
+    }
+
     /// A new, empty database; its URL.
     pub fn database(&self, name: &str) -> Result<String> {
         create_database(&self.url(), name)

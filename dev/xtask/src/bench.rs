@@ -5,12 +5,12 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{setup, sh};
+use crate::{kafka, setup, sh, test};
 
 /// What to measure.
 #[derive(clap::Args)]
 pub struct Options {
-    /// `sends`, `fanout` or `startup`, with its own options; nothing: all three.
+    /// `sends`, `fanout`, `startup` or `cluster`, with its own options; nothing: the first three.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
@@ -25,7 +25,32 @@ pub fn run(options: &Options) -> Result<()> {
     let bin = sh::target().join("release");
     for args in wanted {
         println!("--- {}", args.join(" "));
-        sh::run(Command::new(bin.join("chat-bench")).arg("--bin").arg(&bin).args(args))?;
+        let mut bench = Command::new(bin.join("chat-bench"));
+        bench.arg("--bin").arg(&bin).args(&args);
+        // Kept until the bench has ended.
+        let _broker = if args.first().is_some_and(|what| what == "cluster") { peers(&mut bench)? } else { None };
+        sh::run(&mut bench)?;
     }
     Ok(())
+}
+
+/// What `cluster` compares with: the Node servers, and a Kafka broker where Kafka can be had.
+fn peers(bench: &mut Command) -> Result<Option<kafka::Service>> {
+    let node = sh::target().join("bench/node");
+    test::npm("dev/bench/node", &node)?;
+    std::fs::copy(sh::root().join("dev/bench/node/server.mjs"), node.join("server.mjs"))?;
+    bench.env("CHAT_BENCH_NODE", &node);
+    if std::env::var_os(chat_kafka::SHARED).is_some() {
+        return Ok(None);
+    }
+    match kafka::start() {
+        Ok(broker) => {
+            bench.envs(broker.environment());
+            Ok(Some(broker))
+        }
+        Err(error) => {
+            println!("LEFT OUT: Apache Kafka: {error:#}");
+            Ok(None)
+        }
+    }
 }

@@ -64,27 +64,28 @@ pub fn place() -> Result<PathBuf> {
 
 /// Installs the official clients of other languages; what each came to.
 pub fn clients(place: &Path) -> [(&'static str, Result<()>); 2] {
-    [("socket.io-client", node(place)), ("python-socketio", python(place))]
+    [("socket.io-client", npm("dev/e2e/node", &place.join("node"))), ("python-socketio", python(place))]
 }
 
-/// npm's packages into `target/e2e/node`, unless the lock file is the one already installed.
-fn node(place: &Path) -> Result<()> {
-    let (from, to) = (sh::root().join("dev/e2e/node"), place.join("node"));
+/// npm's packages that the folder `from` of the repository names into `to`, unless the lock file is the one already
+/// installed there.
+pub fn npm(from: &str, to: &Path) -> Result<()> {
+    let from = sh::root().join(from);
     let lock = std::fs::read(from.join("package-lock.json")).context("no package-lock.json")?;
-    if is_installed(&to, &lock) {
+    if is_installed(to, &lock) {
         return Ok(());
     }
-    std::fs::create_dir_all(&to)?;
+    std::fs::create_dir_all(to)?;
     for file in ["package.json", "package-lock.json"] {
         std::fs::copy(from.join(file), to.join(file)).with_context(|| format!("cannot copy {file}"))?;
     }
     sh::run(
         Command::new("npm")
             .args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .current_dir(&to)
+            .current_dir(to)
             .stdin(Stdio::null()),
     )?;
-    mark_installed(&to, &lock)
+    mark_installed(to, &lock)
 }
 
 /// A venv in `target/e2e/python`, unless the requirements are the ones already installed.
@@ -122,8 +123,10 @@ mod tests {
 
     #[test]
     fn the_lock_files_name_no_registry() {
-        let lock = std::fs::read_to_string(sh::root().join("dev/e2e/node/package-lock.json")).unwrap();
-        assert!(!lock.contains("resolved") && !lock.contains("://"), "npm recorded where it downloaded from");
+        for folder in ["dev/e2e/node", "dev/bench/node"] {
+            let lock = std::fs::read_to_string(sh::root().join(folder).join("package-lock.json")).unwrap();
+            assert!(!lock.contains("resolved") && !lock.contains("://"), "npm recorded where it downloaded from");
+        }
         let list = std::fs::read_to_string(sh::root().join("dev/e2e/python/requirements.txt")).unwrap();
         let packages: Vec<_> = list.lines().filter(|l| !l.starts_with('#') && !l.is_empty()).collect();
         assert!(packages.len() > 5 && packages.iter().all(|l| l.contains("==") && !l.contains("://")), "{list}");
