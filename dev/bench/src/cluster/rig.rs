@@ -120,12 +120,13 @@ impl<'a> Rig<'a> {
         let before = self.cpu()?;
         let (mut wanted, end) = (first, self.sent + options.messages);
         while self.sent < end {
+            let (say, sent) = (self.say, self.sent);
             let sends = self.senders.iter().take(burst).enumerate().map(|(i, sender)| {
-                let n = self.sent + i;
+                let n = sent + i;
                 let text = format!("{} ", self.heard.now());
                 let payload =
                     json!({"room": room_name(n % options.rooms), "text": format!("{text:x<300}"), "client_id": n.to_string()});
-                async move { sender.request(self.say, payload).await.map(|_| ()) }
+                async move { sender.request(say, payload).await.map(|_| ()) }
             });
             for result in futures_util::future::join_all(sends).await {
                 result?;
