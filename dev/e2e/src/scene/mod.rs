@@ -62,6 +62,8 @@ pub struct Script {
 pub struct Report {
     /// Broken promises, and whatever a client complained of.
     pub faults: Vec<String>,
+    /// Messages that clients were told to send.
+    pub ordered: u64,
     /// Messages acknowledged.
     pub acknowledged: usize,
     /// Entries shown by all clients together.
@@ -77,7 +79,11 @@ pub struct Report {
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [half, most, longest] = self.waits;
-        writeln!(f, "acknowledged: {} messages; shown: {} entries", self.acknowledged, self.shown)?;
+        writeln!(
+            f,
+            "messages: {} ordered, {} acknowledged, shown {} times",
+            self.ordered, self.acknowledged, self.shown
+        )?;
         writeln!(f, "reconnects: {}", self.reconnects)?;
         writeln!(f, "from order to acknowledgement: p50 {half:.1?}, p99 {most:.1?}, longest {longest:.1?}")?;
         for (what, after) in &self.healed {
@@ -117,6 +123,7 @@ pub async fn play(stage: &mut Stage, script: &Script, test: &str) -> Report {
     }
     scene.send_until(began, &mut sent, began + script.time).await;
     println!("{:.0?}: {sent} messages were ordered", start.elapsed());
+    scene.report.ordered = sent;
     scene.settle().await;
     scene.judge().await;
     scene.report
@@ -255,7 +262,7 @@ impl Scene<'_> {
     async fn presence_is(&self, address: &str, room: &str, expected: &BTreeSet<String>) -> Result<(), String> {
         let api = crate::Api::new(&format!("http://{address}")).with_token(&self.witness.token);
         if room == HALL {
-            let present = self.ask(&api, &format!("/rooms/{room}")).await?["present"].clone();
+            let present = self.ask(&api, &format!("/rooms/{room}")).await?["room"]["present"].clone();
             return if present == expected.len() { Ok(()) } else { Err(format!("{present} of {}", expected.len())) };
         }
         let answer = self.ask(&api, &format!("/presence?room={room}")).await?;
@@ -325,7 +332,7 @@ impl Scene<'_> {
         let mut heads = BTreeMap::new();
         for room in self.rooms.keys() {
             if let Ok(summary) = self.ask(&self.witness.api, &format!("/rooms/{room}")).await {
-                heads.insert(room.clone(), summary["head"].as_u64().unwrap_or(0));
+                heads.insert(room.clone(), summary["room"]["head"].as_u64().unwrap_or(0));
             }
         }
         heads
@@ -368,6 +375,10 @@ impl Scene<'_> {
         }
         let complaints = self.complaints().await;
         self.report.acknowledged = logs.iter().map(|l| l.acks.len()).sum();
+        if self.report.acknowledged as u64 != self.report.ordered {
+            let Report { ordered, acknowledged, .. } = &self.report;
+            self.report.faults.push(format!("{acknowledged} of {ordered} messages were acknowledged"));
+        }
         self.report.shown = logs.iter().flat_map(|l| l.rooms.values()).map(Vec::len).sum();
         waits.sort();
         let rank = |of: usize| waits.get((waits.len() * of / 100).min(waits.len().saturating_sub(1))).copied();
