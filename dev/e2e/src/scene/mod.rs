@@ -179,8 +179,11 @@ impl Scene<'_> {
 
     /// Gives orders at the script's rate until then.
     async fn send_until(&mut self, began: Instant, sent: &mut u64, until: Instant) {
-        while Instant::now() < until {
+        loop {
             self.send_due(began, sent).await;
+            if Instant::now() >= until {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
