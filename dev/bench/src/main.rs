@@ -6,6 +6,7 @@
 mod client;
 mod cluster;
 mod fanout;
+mod postgres;
 mod process;
 mod sends;
 mod startup;
@@ -30,6 +31,8 @@ struct Cli {
 enum What {
     /// Durable sends, 64 senders at once, beside bare batched inserts of the same rows.
     Sends(sends::Options),
+    /// Durable sends on PostgreSQL, beside bare inserts by UNNEST of the same rows.
+    Postgres(postgres::Options),
     /// Server CPU per delivery to many sockets, beside bare socketioxide.
     Fanout(fanout::Options),
     /// Deliveries over several nodes, beside Node servers on socket.io's Redis adapter.
@@ -47,6 +50,7 @@ fn main() -> Result<()> {
     runtime.block_on(async {
         match cli.what {
             What::Sends(options) => sends::run(&cli.bin, &options).await,
+            What::Postgres(options) => postgres::run(&options).await,
             What::Fanout(options) => fanout::run(&cli.bin, &options).await,
             What::Cluster(options) => cluster::run(&cli.bin, &options).await,
             What::Startup(options) => startup::run(&cli.bin, &options).await,

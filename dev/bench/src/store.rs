@@ -9,12 +9,17 @@ use chat_common::event::server::ServerRole;
 use chat_common::model::UserKind;
 use chat_common::{ClientId, Clock, RoomName, SystemClock, UserId, UserName};
 use chat_server::storage::sqlite::{SqliteOptions, SqliteStore};
-use chat_server::storage::{Accounts, Append, Log, NewUser, Store};
+use chat_server::storage::{Append, NewUser, Store};
 
-/// The time of all appends: `senders` at once, `messages` each.
+/// The time of all appends to SQLite: `senders` at once, `messages` each.
 pub async fn load(data: &Path, senders: usize, messages: usize) -> Result<Duration> {
     let clock = Arc::new(SystemClock);
-    let store = Arc::new(SqliteStore::open(SqliteOptions::new(data.join("store.db")), clock)?);
+    let store = SqliteStore::open(SqliteOptions::new(data.join("store.db")), clock)?;
+    load_into(Arc::new(store), senders, messages).await
+}
+
+/// The same for any store, which is closed at the end.
+pub async fn load_into(store: Arc<dyn Store>, senders: usize, messages: usize) -> Result<Duration> {
     let mut tasks = Vec::new();
     let mut ids = Vec::new();
     for sender in 0..senders {

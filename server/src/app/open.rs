@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use crate::cli::admin::Backup;
 use crate::cluster::Bus;
 use crate::config::{Config, Database, Durability};
+use crate::domain::Refusal;
 use crate::service::Parts;
 use crate::service::accounts::Auth;
 use crate::storage::postgres::{PostgresOptions, PostgresStore};
@@ -86,9 +87,10 @@ async fn postgres(url: &str, connections: u32) -> StoreResult<Opened> {
     let store = Arc::new(PostgresStore::open(options, Arc::new(SystemClock)).await?);
     let died = store.died();
     let backup = |_file: PathBuf| {
-        let why = "a PostgreSQL database is backed up by its own tools: pg_dump --format=custom --file=FILE URL for a \
-                   copy, or continuous archiving for every moment; keep DATA_DIR/secret.key beside it";
-        async move { Err(StoreError::Unavailable(why.to_owned())) }.boxed()
+        const INSTEAD: &str = "a PostgreSQL database is backed up by its own tools: pg_dump --format=custom --file=FILE URL \
+                               for a copy, continuous archiving for every moment; keep secret.key of the data folder \
+                               beside it";
+        async { Err(Refusal::Forbidden(INSTEAD).into()) }.boxed()
     };
     Ok(Opened { store, died, backup: Arc::new(backup) })
 }

@@ -35,7 +35,7 @@ pub(super) enum Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        if error::collided(&error) { Self::Collided(error.to_string()) } else { Self::Store(error.into()) }
+        if error::collided(&error) { Self::Collided(error::said(&error)) } else { Self::Store(error.into()) }
     }
 }
 

@@ -134,7 +134,7 @@ impl Connector {
             "53300" => "; raise max_connections or lower the number of --database-connections",
             _ => "",
         };
-        StoreError::Unavailable(format!("PostgreSQL at {place} cannot be reached: {error}{next}"))
+        StoreError::Unavailable(format!("PostgreSQL at {place} cannot be reached: {}{next}", error::said(error)))
     }
 }
 

@@ -10,7 +10,16 @@ const PASSING: [&str; 8] = ["08", "53", "57", "58", "40", "55P03", "25006", "25P
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
-        if passes(&error) { Self::Unavailable(error.to_string()) } else { Self::Internal(error.to_string()) }
+        if passes(&error) { Self::Unavailable(said(&error)) } else { Self::Internal(said(&error)) }
+    }
+}
+
+/// What the database said: its sentence alone, in which no values stand.
+pub(super) fn said(error: &Error) -> String {
+    match error {
+        Error::Database(error) => error.message().to_owned(),
+        Error::Io(error) => error.to_string(),
+        other => other.to_string(),
     }
 }
 

@@ -81,6 +81,6 @@ fn failed(error: &sqlx::Error) -> StoreError {
         "42P07" => "; it holds tables of another program: give the chat a database of its own",
         _ => "",
     };
-    let why = format!("the database's schema cannot be made: {error}{next}");
+    let why = format!("the database's schema cannot be made: {}{next}", error::said(error));
     if error::passes(error) && next.is_empty() { StoreError::Unavailable(why) } else { StoreError::Internal(why) }
 }

@@ -241,14 +241,19 @@ impl Store for PostgresStore {
         if self.end.token.is_cancelled() {
             return Err(StoreError::Unavailable(self.end.why()));
         }
-        self.read(|conn| {
-            async move {
-                let no: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(conn).await?;
-                if no { Err(StoreError::Unavailable("PostgreSQL is a standby now".into())) } else { Ok(()) }
+        let looked = self.read(|conn| {
+            async move { Ok(sqlx::query_scalar::<_, bool>("SELECT pg_is_in_recovery()").fetch_one(conn).await?) }
+                .boxed()
+        });
+        match looked.await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(StoreError::Unavailable("PostgreSQL is a standby now and cannot write".into())),
+            // Strangers may read it; where the database is stands in the log.
+            Err(StoreError::Unavailable(_)) => {
+                Err(StoreError::Unavailable("PostgreSQL is away; the server's log says more".into()))
             }
-            .boxed()
-        })
-        .await
+            Err(error) => Err(error),
+        }
     }
 
     async fn close(&self) {
