@@ -68,11 +68,10 @@ pub(super) async fn after(conn: &mut PgConnection, room: RoomId, after: Seq, lim
     for row in &found {
         let body: Option<&str> = row.try_get(rows::USER_COLUMNS + 6)?;
         let body: Option<Body> = body.map(serde_json::from_str).transpose().map_err(|_| damaged("entry"))?;
-        match &body {
-            Some(Body::Room { owner: Some(user), .. } | Body::Removed { user, .. } | Body::Member { user, .. }) => {
-                named.push(*user);
-            }
-            _ => {}
+        if let Some(Body::Room { owner: Some(user), .. } | Body::Removed { user, .. } | Body::Member { user, .. }) =
+            &body
+        {
+            named.push(*user);
         }
         bodies.push(body);
     }
