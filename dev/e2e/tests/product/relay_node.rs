@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chat_e2e::foreign::{Foreign, SECRET};
 use chat_e2e::redis::Redis;
-use chat_e2e::{Server, raw, wait};
+use chat_e2e::{Server, raw, services, wait};
 use serde_json::{Value, json};
 
 use super::relay::{push, relay};
@@ -270,4 +270,26 @@ async fn redis_may_go_and_come_back() {
     let (mut own, _) = client("/", test, &late.url()).await;
     pushed(&late, "local").await;
     assert_eq!(own.event("EmitData").await, "local");
+}
+
+#[tokio::test]
+async fn two_nodes_of_ours_share_the_relay_over_their_bus() {
+    let test = "two_nodes_of_ours_share_the_relay_over_their_bus";
+    let (Some(database), Some(bus)) = (services::database(test).await, services::redis(test)) else { return };
+    let args = ["--database", &database, "--bus", &bus];
+    let (one, two) = (relay(&args).await, relay(&args).await);
+    for (from, to) in [(&one, &two), (&two, &one)] {
+        let Some(mut hears) = Foreign::on("/", test, &to.url(), &["websocket"]).await else { return };
+        hears.next("connect").await;
+        let start = std::time::Instant::now();
+        // Until the subscription holds.
+        loop {
+            pushed(from, "mark").await;
+            if hears.told_within(Duration::from_millis(200), |v| v["data"] == "mark").await.is_some() {
+                break;
+            }
+            assert!(start.elapsed() < wait::PATIENCE, "the bus does not carry the relay");
+        }
+    }
+    conversation(test, &one, &two).await;
 }
