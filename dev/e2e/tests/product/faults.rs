@@ -135,3 +135,26 @@ async fn a_frozen_server_is_noticed_and_the_client_comes_back() {
     wait::within(Duration::from_secs(40), "online again", || terminal.screen().text.contains("online").then_some(()))
         .await;
 }
+
+/// Others may have taken over in the meantime: what it knows of connections is void.
+#[tokio::test]
+async fn a_server_that_was_stopped_for_long_cuts_its_sockets_and_begins_anew() {
+    let server = Server::start().await;
+    let ana = server.account("ana").await;
+    let mut socket = ana.socket().await;
+    socket.join("lobby").await;
+    let before = socket.ready["server"]["node"].clone();
+    assert!(before.as_str().is_some_and(|node| node.len() == 16), "{before}");
+    server.signal("STOP");
+    // The test is about this time: there is nothing to ask until it is over.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    // It waits in the server's socket for when it goes on.
+    socket.ask("message:send", &json!({"room": "lobby", "text": "from long ago", "client_id": "late"})).await;
+    server.signal("CONT");
+    let (end, _) = socket.ended().await;
+    assert_eq!(end, End::Dropped, "official clients come back by themselves");
+    let again = ana.socket().await;
+    assert_ne!(again.ready["server"]["node"], before, "it is another node now");
+    assert!(ana.api.history("lobby").await.is_empty(), "what waited was not done");
+    assert!(server.said().contains("was stopped"), "the log says so: {}", server.said());
+}
