@@ -81,7 +81,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     }
     life.worker("node", {
         let (services, fenced) = (Arc::clone(&services), gateway.clone());
-        let about = service::node::About { address: address.to_string(), bus: node::bus_name(&config.bus) };
+        let bus = service::node::wire_and_key(&node::bus_name(&config.bus), services.auth.fingerprint());
+        let about = service::node::About { address: address.to_string(), bus };
         service::node::run(services, about, move || fenced.fence(), life.end.clone())
     });
     let watched = gateway.clone();

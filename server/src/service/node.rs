@@ -229,23 +229,45 @@ async fn timed<T>(what: &str, work: impl Future<Output = crate::storage::StoreRe
     }
 }
 
-/// Notices, and says each minute, that another node lives on the same store and does not hear this one.
-fn split(s: &Services, about: &About, complained: &mut Option<Instant>) {
-    let now = Instant::now();
-    let mut inner = s.node.lock();
-    let others: BTreeSet<String> = inner
-        .life
-        .wires(now)
-        .filter(|wire| *wire == "local" || *wire != about.bus)
-        .map(|wire| wire.split(':').next().unwrap_or(wire).to_owned())
-        .collect();
-    inner.split = (!others.is_empty()).then(|| {
-        let (own, theirs) = (about.bus.split(':').next().unwrap_or_default(), Vec::from_iter(others).join(", "));
+/// What a node says of its wire and its key, so that others can tell whether they fit together.
+pub fn wire_and_key(wire: &str, key: &str) -> String {
+    format!("{wire};key={key}")
+}
+
+/// Why this node and others on the same store are not one chat, if they are not.
+fn apart<'a>(own: &str, others: impl Iterator<Item = &'a str>) -> Option<String> {
+    let parts = |said: &'a str| said.split_once(";key=").map_or((said, None), |(wire, key)| (wire, Some(key)));
+    let (own_wire, own_key) = own.split_once(";key=").map_or((own, None), |(wire, key)| (wire, Some(key)));
+    let kind = |wire: &str| wire.split(':').next().unwrap_or(wire).to_owned();
+    let mut wires = BTreeSet::new();
+    let mut keys = false;
+    for (wire, key) in others.map(parts) {
+        if wire == "local" || wire != own_wire {
+            wires.insert(kind(wire));
+        }
+        keys |= key.is_some() && own_key.is_some() && key != own_key;
+    }
+    if keys {
+        return Some(
+            "another node on the same database has another key file: it refuses the tokens of this one, so clients that \
+             change nodes must log in again; start all nodes with the same --key-file"
+                .to_owned(),
+        );
+    }
+    (!wires.is_empty()).then(|| {
+        let (own, theirs) = (kind(own_wire), Vec::from_iter(wires).join(", "));
         format!(
             "another node on the same database has another bus (this one: {own}, other: {theirs}): users of one do not \
              hear those of the other at once; start all nodes with the same --bus"
         )
-    });
+    })
+}
+
+/// Notices, and says each minute, that another node lives on the same store and does not hear this one.
+fn split(s: &Services, about: &About, complained: &mut Option<Instant>) {
+    let now = Instant::now();
+    let mut inner = s.node.lock();
+    inner.split = apart(&about.bus, inner.life.wires(now));
     match &inner.split {
         Some(why) if complained.is_none_or(|at| now.saturating_duration_since(at) >= COMPLAIN) => {
             tracing::warn!("{why}");
@@ -253,5 +275,28 @@ fn split(s: &Services, about: &About, complained: &mut Option<Instant>) {
         }
         None => *complained = None,
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_with_another_bus_none_or_another_key_are_told_apart() {
+        let own = wire_and_key("redis:1", "a");
+        let said = |others: &[String]| apart(&own, others.iter().map(String::as_str));
+        assert_eq!(said(&[]), None);
+        assert_eq!(said(&[own.clone(), own.clone()]), None);
+        assert_eq!(said(&["redis:1".to_owned()]), None, "one that does not tell its key");
+        for other in ["redis:2", "kafka:1", "local"] {
+            let why = said(&[own.clone(), wire_and_key(other, "a")]).unwrap();
+            assert!(why.contains("--bus"), "{why}");
+        }
+        let why = said(&[wire_and_key("redis:1", "b")]).unwrap();
+        assert!(why.contains("--key-file"), "{why}");
+        // Two without a bus do not hear each other, though they say the same.
+        let alone = wire_and_key("local", "a");
+        assert!(apart(&alone, std::iter::once(alone.as_str())).unwrap().contains("--bus"));
     }
 }

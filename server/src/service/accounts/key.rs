@@ -33,6 +33,7 @@ struct Inner {
     verify: DecodingKey,
     validation: Validation,
     refresh: [u8; 32],
+    fingerprint: String,
     hasher: Hasher,
 }
 
@@ -67,6 +68,11 @@ impl Auth {
         keyfile::load(path).map(|key| Self::from_key(&key))
     }
 
+    /// Tells keys apart without telling the key: a few hexadecimal digits.
+    pub fn fingerprint(&self) -> &str {
+        &self.inner.fingerprint
+    }
+
     /// From a key that is kept elsewhere.
     pub fn from_key(key: &[u8; 32]) -> Self {
         let access = secret::derive(key, "access token", b"");
@@ -81,6 +87,7 @@ impl Auth {
                 verify: DecodingKey::from_secret(&access),
                 validation,
                 refresh: secret::derive(key, "refresh token", b""),
+                fingerprint: secret::derive(key, "fingerprint", b"")[..6].iter().map(|b| format!("{b:02x}")).collect(),
                 hasher: Hasher::new(),
             }),
         }
