@@ -57,20 +57,9 @@ impl Server {
         bail!("the server ended before it was ready: {:?}", child.wait()?)
     }
 
-    /// Of the process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// CPU time of all threads so far.
     pub fn cpu(&self) -> Result<Duration> {
-        let mut nanos = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread that ends meanwhile takes its share with it; the workers do not.
-            let stat = std::fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-            nanos += stat.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-        }
-        Ok(Duration::from_nanos(nanos))
+        cpu_of(self.child.id()).context("the server has ended")
     }
 
     /// Resident memory, bytes.
@@ -89,24 +78,35 @@ impl Drop for Server {
     }
 }
 
-/// CPU time so far of a process and its children that live, with what its threads and children that have ended used.
+/// CPU time so far of a process' threads; `None`: it has ended. A thread that ends takes its share with it; workers do not.
+fn cpu_of(pid: u32) -> Option<Duration> {
+    let mut nanos = 0;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let stat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).unwrap_or_default();
+        nanos += stat.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    }
+    Some(Duration::from_nanos(nanos))
+}
+
+/// CPU time so far of a process and its children, those that have ended included.
 pub fn cpu_of_family(pid: u32) -> Result<Duration> {
-    let mut ticks = 0;
+    let mut cpu = Duration::ZERO;
     for entry in std::fs::read_dir("/proc")? {
         let name = entry?.file_name();
         let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         // It may have ended since the folder was read.
         let Ok(stat) = std::fs::read_to_string(format!("/proc/{id}/stat")) else { continue };
-        // What follows the name, which may hold anything: state, parent, …; fields 14 to 17 are the times.
+        // What follows the name, which may hold anything: state, parent, …; fields 16 and 17 are of ended children.
         let Some((_, rest)) = stat.rsplit_once(") ") else { continue };
         let fields: Vec<&str> = rest.split(' ').collect();
         let number = |i: usize| fields.get(i).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
         if id == pid {
-            ticks += (11..=14).map(number).sum::<u64>();
-        } else if number(1) == u64::from(pid) {
-            ticks += number(11) + number(12);
+            // The kernel counts these in hundredths of a second, whatever its own clock does.
+            cpu += Duration::from_millis((number(13) + number(14)) * 10);
+        }
+        if id == pid || number(1) == u64::from(pid) {
+            cpu += cpu_of(id).unwrap_or_default();
         }
     }
-    // The kernel counts these in hundredths of a second, whatever its own clock does.
-    Ok(Duration::from_millis(ticks * 10))
+    Ok(cpu)
 }

@@ -53,7 +53,8 @@ pub async fn run(bin: &Path, options: &Options) -> Result<()> {
     kinds.extend(options.kafka.clone().map(Kind::OursKafka));
     kinds.extend(options.node.clone().map(Kind::Node));
     println!(
-        "{} nodes, {} sockets in {} rooms, 300 B; server CPU per delivery (PostgreSQL's, Redis'), ms to the other nodes",
+        "{} nodes, {} sockets in {} rooms, 300 B; server CPU per delivery (PostgreSQL's, Redis') and message, time to the other \
+         nodes, memory of a connection",
         options.nodes, options.sockets, options.rooms
     );
     let mut all: Vec<[Vec<Figures>; 2]> = kinds.iter().map(|_| [Vec::new(), Vec::new()]).collect();
@@ -96,6 +97,8 @@ fn median(all: &[Figures]) -> Figures {
     };
     Figures {
         cpu: of(|f| f.cpu),
+        message: of(|f| f.message),
+        memory: of(|f| f.memory),
         postgres: of(|f| f.postgres),
         redis: of(|f| f.redis),
         p50: Duration::from_secs_f64(of(|f| f.p50.as_secs_f64())),

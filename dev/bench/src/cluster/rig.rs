@@ -19,6 +19,8 @@ use crate::process::{Server, cpu_of_family};
 pub struct Figures {
     /// All servers' CPU per delivery, µs.
     pub cpu: f64,
+    /// The same per message.
+    pub message: f64,
     /// PostgreSQL's.
     pub postgres: f64,
     /// Redis'.
@@ -27,13 +29,16 @@ pub struct Figures {
     pub p50: Duration,
     /// Likewise.
     pub p99: Duration,
+    /// What a reader's connection adds to its server's resident memory, KiB.
+    pub memory: f64,
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |d: Duration| d.as_secs_f64() * 1_000.0;
-        let Self { cpu, postgres, redis, p50, p99 } = self;
-        write!(f, "{cpu:>6.2} µs ({postgres:.2}, {redis:.2})  p50 {:.1} p99 {:.1} ms", ms(*p50), ms(*p99))
+        let Self { cpu, message, postgres, redis, p50, p99, memory } = self;
+        write!(f, "{cpu:>6.2} µs ({postgres:.2}, {redis:.2}), {message:.0} µs a message  ")?;
+        write!(f, "p50 {:.1} p99 {:.1} ms  {memory:.0} KiB", ms(*p50), ms(*p99))
     }
 }
 
@@ -69,6 +74,8 @@ pub struct Rig<'a> {
     heard: Arc<Heard>,
     /// Where the next message goes, and its key.
     sent: usize,
+    /// KiB that each reader took.
+    memory: f64,
     _data: TempDir,
 }
 
@@ -91,6 +98,7 @@ impl<'a> Rig<'a> {
                 maker.request("room:create", &json!({ "room": room_name(room) })).await?;
             }
         }
+        let empty = resident(&servers)?;
         for i in 0..options.sockets {
             let node = i / options.rooms % options.nodes;
             let mut client = Client::connect(&servers[node].url, namespace, &auth).await?;
@@ -105,12 +113,14 @@ impl<'a> Rig<'a> {
                 }
             });
         }
+        #[expect(clippy::cast_precision_loss, reason = "a figure")]
+        let memory = resident(&servers)?.saturating_sub(empty) as f64 / 1_024.0 / options.sockets as f64;
         let mut senders = Vec::new();
         for _ in 0..options.burst {
             senders.push(Sender::spawn(Client::connect(&servers[0].url, namespace, &auth).await?));
         }
         let say = if kind.is_ours() { "message:send" } else { "say" };
-        Ok(Self { shared, say, servers, senders, heard, sent: 0, _data: data })
+        Ok(Self { shared, say, servers, senders, heard, sent: 0, memory, _data: data })
     }
 
     /// So many messages, `burst` at once; the next when all have arrived everywhere.
@@ -118,7 +128,7 @@ impl<'a> Rig<'a> {
         self.heard.latencies.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let first = self.heard.deliveries.load(Ordering::Relaxed);
         let before = self.cpu()?;
-        let (mut wanted, end) = (first, self.sent + options.messages);
+        let (mut wanted, begun, end) = (first, self.sent, self.sent + options.messages);
         while self.sent < end {
             let (say, sent) = (self.say, self.sent);
             let sends = self.senders.iter().take(burst).enumerate().map(|(i, sender)| {
@@ -139,17 +149,26 @@ impl<'a> Rig<'a> {
         }
         let after = self.cpu()?;
         #[expect(clippy::cast_precision_loss, reason = "a figure")]
-        let each = |i: usize| (after[i].saturating_sub(before[i])).as_micros() as f64 / (wanted - first) as f64;
+        let (deliveries, messages) = ((wanted - first) as f64, (self.sent - begun) as f64);
+        let spent = |i: usize| after[i].saturating_sub(before[i]).as_secs_f64() * 1_000_000.0;
         let mut latencies = std::mem::take(&mut *self.heard.latencies.lock().unwrap_or_else(PoisonError::into_inner));
         let (p50, p99) = spread(&mut latencies);
-        Ok(Figures { cpu: each(0), postgres: each(1), redis: each(2), p50, p99 })
+        Ok(Figures {
+            cpu: spent(0) / deliveries,
+            message: spent(0) / messages,
+            postgres: spent(1) / deliveries,
+            redis: spent(2) / deliveries,
+            p50,
+            p99,
+            memory: self.memory,
+        })
     }
 
     /// CPU time so far: the servers', PostgreSQL's, Redis'.
     fn cpu(&self) -> Result<[Duration; 3]> {
         let mut servers = Duration::ZERO;
         for server in &self.servers {
-            servers += cpu_of_family(server.pid())?;
+            servers += server.cpu()?;
         }
         let (postgres, redis) = (self.shared.postgres.pid(), self.shared.redis.pid());
         let of = |pid: Option<u32>| pid.map_or(Ok(Duration::ZERO), cpu_of_family);
@@ -166,6 +185,10 @@ impl<'a> Rig<'a> {
         }
         Ok(())
     }
+}
+
+fn resident(servers: &[Server]) -> Result<u64> {
+    servers.iter().map(Server::resident).sum()
 }
 
 fn room_name(room: usize) -> String {
