@@ -12,6 +12,7 @@ struct Server {
     port: u16,
     prefix: String,
     own: Option<Own>,
+    sharded: bool,
 }
 
 struct Own {
@@ -26,15 +27,19 @@ fn left_out(test: &str, why: &str) {
 
 impl Server {
     async fn for_test(needs: Needs, test: &str) -> Option<Self> {
+        Self::made(needs, test, false).await
+    }
+
+    async fn made(needs: Needs, test: &str, sharded: bool) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let prefix = format!("t{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        if needs == Needs::Shared {
+        if needs == Needs::Shared && !sharded {
             let Ok(url) = std::env::var("CHAT_TEST_REDIS") else {
                 left_out(test, "CHAT_TEST_REDIS names no server (cargo xtask test starts one)");
                 return None;
             };
             let port = Url::parse(&url).unwrap().port().unwrap();
-            return Some(Self { port, prefix, own: None });
+            return Some(Self { port, prefix, own: None, sharded: false });
         }
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             left_out(test, "there is no redis-server (package redis-server)");
@@ -43,8 +48,8 @@ impl Server {
         // Free now, and taken again by no other soon: the system gives them in turn.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let own = Own { child: None, folder: tempfile::tempdir().unwrap() };
-        let mut server = Self { port, prefix, own: Some(own) };
-        if needs == Needs::Own {
+        let mut server = Self { port, prefix, own: Some(own), sharded };
+        if needs != Needs::Away {
             server.start().await;
         }
         Some(server)
@@ -90,7 +95,13 @@ impl Broker for Server {
         let mut command = Command::new("redis-server");
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.arg("--dir").arg(own.folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        if self.sharded {
+            command.args(["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"]);
+        }
         own.child = Some(command.spawn().unwrap());
+        if self.sharded {
+            own_all_slots(self.port).await;
+        }
     }
 
     async fn stop(&mut self) {
@@ -109,6 +120,32 @@ impl Broker for Server {
 }
 
 wire_contract!(|needs, test| async move { Server::for_test(needs, test).await });
+
+/// The same over a cluster of one node, whose channels are sharded.
+mod sharded {
+    use super::{Server, wire_contract};
+
+    wire_contract!(|needs, test| async move { Server::made(needs, test, true).await });
+}
+
+/// A cluster of one node: all slots are its own, at its first start.
+async fn own_all_slots(port: u16) {
+    let wait = async {
+        loop {
+            let client = Client::open(("127.0.0.1", port)).unwrap();
+            if let Ok(mut node) = client.get_multiplexed_async_connection().await {
+                let _owned_already =
+                    redis::cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(0).arg(16_383).query_async::<()>(&mut node).await;
+                let info = redis::cmd("CLUSTER").arg("INFO").query_async::<String>(&mut node).await;
+                if info.is_ok_and(|info| info.contains("cluster_state:ok")) {
+                    return;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("the cluster is made");
+}
 
 fn place(url: &str) -> Result<Place, BadPlace> {
     Place::from_url(&Url::parse(url).unwrap())
