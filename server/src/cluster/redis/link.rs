@@ -1,7 +1,7 @@
 //! Connections to a server, alone or a cluster of servers, and what is asked on them. Everything that waits for the
 //! server has a time limit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -97,13 +97,15 @@ impl Publisher {
                 in_time(ANSWER, pipe.query_async::<()>(connection)).await
             }
             Self::Cluster(connection) => {
-                let each = batch.iter().map(|waiting| {
+                // One pipeline a channel: a channel lies on one node, and keeps its order.
+                let mut pipes: HashMap<&str, redis::Pipeline> = HashMap::new();
+                for waiting in batch {
+                    let pipe = pipes.entry(&waiting.channel).or_default();
+                    pipe.cmd("SPUBLISH").arg(&waiting.channel).arg(&waiting.bytes[..]).ignore();
+                }
+                let each = pipes.into_values().map(|pipe| {
                     let mut connection = connection.clone();
-                    async move {
-                        let mut command = cmd("SPUBLISH");
-                        command.arg(&waiting.channel).arg(&waiting.bytes[..]);
-                        command.query_async::<()>(&mut connection).await
-                    }
+                    async move { pipe.query_async::<()>(&mut connection).await }
                 });
                 in_time(ANSWER, try_join_all(each)).await.map(|_| ())
             }
