@@ -85,6 +85,11 @@ impl Broker for Server {
         format!("redis://127.0.0.1:{}?prefix={}", self.port, self.prefix)
     }
 
+    fn keeps_order(&self) -> bool {
+        // The library repeats what a node of the cluster did not take, past what waits.
+        !self.sharded
+    }
+
     fn noticed_within(&self) -> Duration {
         // 4 s, on a machine that has time.
         Duration::from_secs(10)
