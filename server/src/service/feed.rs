@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chat_common::Epoch;
 use chat_common::event::Entry;
-use chat_common::{Epoch, Seq};
 use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -342,6 +342,7 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
+    use chat_common::Seq;
     use chat_common::clock::ManualClock;
     use chat_common::model::RoomKind;
     use serde_json::Value;

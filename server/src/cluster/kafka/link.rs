@@ -29,8 +29,11 @@ const MAX_WAIT: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(60);
 /// The same while something is wrong.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// What was missed is gathered for so long, then told at once: all partitions come back together.
+/// What was missed is gathered for so long, then told at once.
 const GATHER: Duration = Duration::from_millis(50);
+/// That anything may have been missed is told when all partitions are heard again, or after so long when some are not:
+/// those that are must not wait for a broker that stays away.
+const PARTLY: Duration = Duration::from_secs(10);
 /// More topics than this, missed together, are told as one "of any".
 const MANY: usize = 64;
 /// Another node has made the topic and gives it its settings: it has so long.
@@ -56,11 +59,25 @@ pub(super) struct Link {
 
 #[derive(Default)]
 struct Missed {
-    any: bool,
+    /// Since when anything may have been.
+    any: Option<Instant>,
     topics: HashSet<Topic>,
 }
 
-/// What is wrong, by who found it: 0 the link itself, then readers and writers of each partition.
+/// What finds faults, for [`Link::fault`] and [`Link::well`]: the link itself.
+const LINK: usize = 0;
+
+/// The reader of a partition.
+fn reader_of(partition: usize) -> usize {
+    1 + 2 * partition
+}
+
+/// The writer of a partition.
+fn writer_of(partition: usize) -> usize {
+    2 + 2 * partition
+}
+
+/// What is wrong, by who found it.
 struct Faults {
     list: BTreeMap<usize, String>,
     since: Instant,
@@ -74,6 +91,11 @@ impl Faults {
             self.since = Instant::now();
         }
         self.list.insert(of, why.to_owned());
+    }
+
+    /// Whether every partition is heard.
+    fn none_of_readers(&self) -> bool {
+        self.list.keys().all(|of| *of != LINK && of % 2 == 0)
     }
 }
 
@@ -103,7 +125,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Link {
     pub fn new(settings: Settings, told: mpsc::Sender<Heard>) -> Self {
-        let faults = Faults { list: [(0, "not connected yet".to_owned())].into(), since: Instant::now(), said: false };
+        let faults =
+            Faults { list: [(LINK, "not connected yet".to_owned())].into(), since: Instant::now(), said: false };
         Self {
             settings,
             told,
@@ -143,7 +166,7 @@ impl Link {
     }
 
     pub fn follows(&self, topic: Topic) -> bool {
-        topic == Topic::All || self.interest.read().unwrap_or_else(PoisonError::into_inner).contains(&topic)
+        self.interest.read().unwrap_or_else(PoisonError::into_inner).contains(&topic)
     }
 
     pub fn health(&self) -> Result<(), String> {
@@ -186,7 +209,9 @@ impl Link {
     pub fn miss(&self, topic: Option<Topic>) {
         let mut missed = locked(&self.missed);
         match topic {
-            None => missed.any = true,
+            None => {
+                missed.any.get_or_insert_with(Instant::now);
+            }
             Some(topic) => drop(missed.topics.insert(topic)),
         }
         self.missed_some.notify_one();
@@ -212,6 +237,8 @@ impl Link {
             faults.said = false;
             tracing::info!(topic = self.settings.topic, "the wire over Kafka is up");
         }
+        // What was missed may have waited for this.
+        self.missed_some.notify_one();
     }
 
     /// The client, made if there is none; and its number, for [`Link::drop_client`].
@@ -267,17 +294,35 @@ impl Link {
     /// Tells what was missed, a little later, so that what comes together is told together.
     async fn tell_missed(&self) {
         loop {
-            self.missed_some.notified().await;
-            tokio::time::sleep(GATHER).await;
-            let missed = std::mem::take(&mut *locked(&self.missed));
-            let many = missed.topics.len() > MANY;
-            for topic in missed.topics.into_iter().filter(|_| !many) {
-                self.tell(Heard::Missed(Some(topic))).await;
+            tokio::select! {
+                () = self.missed_some.notified() => {}
+                () = tokio::time::sleep(PARTLY) => {}
             }
-            if missed.any || many {
-                self.tell(Heard::Missed(None)).await;
+            tokio::time::sleep(GATHER).await;
+            for missed in self.missed_by(Instant::now()) {
+                self.tell(Heard::Missed(missed)).await;
             }
         }
+    }
+
+    /// What is to be told now. A topic whose partition is not heard is forgotten: its reader, when it begins, says that
+    /// anything may have been missed.
+    fn missed_by(&self, now: Instant) -> Vec<Option<Topic>> {
+        let partitions = self.outboxes.read().unwrap_or_else(PoisonError::into_inner).len();
+        let (mut missed, faults) = (locked(&self.missed), locked(&self.faults));
+        if let Some(since) = missed.any {
+            if !faults.none_of_readers() && now.duration_since(since) < PARTLY {
+                return Vec::new();
+            }
+            *missed = Missed::default();
+            return vec![None];
+        }
+        let heard = |topic: &Topic| {
+            let reader = reader_of(key::partition(&key::key(*topic), partitions));
+            !faults.list.contains_key(&LINK) && !faults.list.contains_key(&reader)
+        };
+        let topics: Vec<_> = std::mem::take(&mut missed.topics).into_iter().filter(heard).collect();
+        if topics.len() > MANY { vec![None] } else { topics.into_iter().map(Some).collect() }
     }
 
     async fn serve(self: &Arc<Self>) {
@@ -287,14 +332,14 @@ impl Link {
             let found = match self.find_topic().await {
                 Ok(found) => found,
                 Err(why) => {
-                    self.fault(0, &why);
+                    self.fault(LINK, &why);
                     backoff.wait().await;
                     continue;
                 }
             };
             backoff.reset();
             let mut tasks = self.start(found.partitions);
-            self.well(0);
+            self.well(LINK);
             if !checked {
                 checked = true;
                 tokio::spawn(check_settings(self.settings.clone(), found.made));
@@ -350,11 +395,11 @@ impl Link {
             let outbox = Arc::new(Outbox::new(Arc::clone(&self.waiting)));
             outboxes.push(Arc::clone(&outbox));
             // Until each has said otherwise.
-            for of in [1 + 2 * partition, 2 + 2 * partition] {
+            for of in [reader_of(partition), writer_of(partition)] {
                 locked(&self.faults).add(of, "connecting");
             }
-            tasks.spawn(reader::run(Arc::clone(self), partition, 1 + 2 * partition));
-            tasks.spawn(Writer::new(Arc::clone(self), partition, 2 + 2 * partition, outbox).run());
+            tasks.spawn(reader::run(Arc::clone(self), partition, reader_of(partition)));
+            tasks.spawn(Writer::new(Arc::clone(self), partition, writer_of(partition), outbox).run());
         }
         let mut held = self.outboxes.write().unwrap_or_else(PoisonError::into_inner);
         for outbox in held.iter() {
@@ -387,7 +432,7 @@ impl Link {
         }
         let mut faults = locked(&self.faults);
         faults.list.clear();
-        faults.add(0, "starting again");
+        faults.add(LINK, "starting again");
     }
 }
 

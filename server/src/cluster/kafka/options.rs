@@ -97,7 +97,7 @@ impl Settings {
                 "ca" => ca = Some(value.as_str()),
                 "sasl" => mechanism = Some(value.as_str()),
                 "partitions" => {
-                    settings.partitions = within(value, 1_000).ok_or_else(|| wrong("partitions", "1 to 1000"))?
+                    settings.partitions = within(value, 1_000).ok_or_else(|| wrong("partitions", "1 to 1000"))?;
                 }
                 "replication" => {
                     let copies = within(value, 9).and_then(|n| i16::try_from(n).ok());

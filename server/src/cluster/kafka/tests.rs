@@ -1,8 +1,9 @@
 //! The wire against a real broker: the shared one of `cargo xtask test`, and private ones that are killed, emptied
-//! and frozen.
+//! and frozen. What holds for every wire stands in `cluster/contract`.
 
 use std::time::{Duration, Instant};
 
+use crate::cluster::contract::{self, Needs, wire_contract};
 use chat_kafka::Broker;
 use tokio::sync::mpsc::Receiver;
 
@@ -79,56 +80,61 @@ fn said(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_hears_what_it_follows_and_nothing_else() {
-    let Some(broker) = service(chat_kafka::SHARED, "a_node_hears_what_it_follows_and_nothing_else") else { return };
-    let settings = settings(&format!("kafka://{broker}/{}", fresh("interest")));
-    let (a, mut b) = (Node::up(&settings).await, Node::up(&settings).await);
-    b.wire.subscribe(ROOM);
-    b.hears_missed(Some(ROOM)).await;
-    a.wire.publish(Topic::Room(RoomId(8)), said("not followed"));
-    a.wire.publish(Topic::Relay, said("nor this"));
-    a.wire.publish(ROOM, said("one"));
-    a.wire.publish(Topic::All, said("two"));
-    let mut heard = vec![b.hears_bytes().await, b.hears_bytes().await];
-    heard.sort();
-    assert_eq!(heard, [(Topic::All, said("two")), (ROOM, said("one"))]);
-    b.wire.unsubscribe(ROOM);
-    a.wire.publish(ROOM, said("three"));
-    b.wire.subscribe(Topic::Relay);
-    b.hears_missed(Some(Topic::Relay)).await;
-    a.wire.publish(Topic::Relay, said("four"));
-    assert_eq!(b.hears_bytes().await, (Topic::Relay, said("four")));
-    a.wire.close().await;
-    b.wire.close().await;
+/// A broker for the contract: the shared one with a topic of its own, or one of the test's own.
+struct InContract {
+    address: String,
+    topic: String,
+    own: Option<Broker>,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_burst_arrives_whole_and_in_order() {
-    let Some(broker) = service(chat_kafka::SHARED, "a_burst_arrives_whole_and_in_order") else { return };
-    let settings = settings(&format!("kafka://{broker}/{}", fresh("burst")));
-    let (a, mut b) = (Node::up(&settings).await, Node::up(&settings).await);
-    b.wire.subscribe(ROOM);
-    b.hears_missed(Some(ROOM)).await;
-    let wanted: Vec<Bytes> = (0..3_000).map(|n| Bytes::from(format!("{n:0300}"))).collect();
-    for bytes in &wanted {
-        a.wire.publish(ROOM, bytes.clone());
+impl InContract {
+    fn for_test(needs: Needs, test: &str) -> Option<Self> {
+        let topic = fresh("contract");
+        if needs == Needs::Shared {
+            return Some(Self { address: service(chat_kafka::SHARED, test)?, topic, own: None });
+        }
+        let mut own = Broker::start(&service(chat_kafka::CLASSPATH, test)?, &chat_kafka::Options::default()).unwrap();
+        if needs == Needs::Away {
+            own.kill();
+        }
+        Some(Self { address: own.address(), topic, own: Some(own) })
     }
-    let mut heard = Vec::new();
-    while heard.len() < wanted.len() {
-        heard.push(b.hears_bytes().await.1);
-    }
-    assert_eq!(heard, wanted);
-    // What is queued at the end is sent, too.
-    for _ in 0..20 {
-        a.wire.publish(ROOM, said("last"));
-    }
-    a.wire.close().await;
-    for _ in 0..20 {
-        assert_eq!(b.hears_bytes().await.1, said("last"));
-    }
-    assert_eq!(a.wire.figures().dropped, 0);
 }
+
+#[async_trait]
+impl contract::Broker for InContract {
+    fn wire(&self) -> (Arc<dyn Wire>, Receiver<Heard>) {
+        let (wire, heard) = spawn(settings(&self.url()));
+        (Arc::new(wire), heard)
+    }
+
+    fn url(&self) -> String {
+        format!("kafka://{}/{}", self.address, self.topic)
+    }
+
+    fn noticed_within(&self) -> Duration {
+        // 6 s, on a machine that has time.
+        Duration::from_secs(15)
+    }
+
+    async fn start(&mut self) {
+        self.own.as_mut().unwrap().restart(false).unwrap();
+    }
+
+    async fn stop(&mut self) {
+        self.own.as_mut().unwrap().kill();
+    }
+
+    fn freeze(&self) {
+        self.own.as_ref().unwrap().freeze().unwrap();
+    }
+
+    fn thaw(&self) {
+        self.own.as_ref().unwrap().thaw().unwrap();
+    }
+}
+
+wire_contract!(|needs, test| async move { InContract::for_test(needs, test) });
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_no_broker_takes_is_dropped_and_the_rest_goes_on() {
@@ -183,55 +189,27 @@ async fn delivers(from: &Node, to: &mut Node, text: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_away_frozen_or_new_stops_nothing_and_is_told_as_missed() {
-    let Some(classpath) =
-        service(chat_kafka::CLASSPATH, "a_broker_that_is_away_frozen_or_new_stops_nothing_and_is_told_as_missed")
-    else {
+async fn a_broker_that_lost_everything_is_begun_with_again() {
+    let Some(classpath) = service(chat_kafka::CLASSPATH, "a_broker_that_lost_everything_is_begun_with_again") else {
         return;
     };
     let mut broker = Broker::start(&classpath, &chat_kafka::Options::default()).unwrap();
-    broker.kill();
     let settings = settings(&format!("kafka://{}/chat", broker.address()));
-
-    // Away at the start.
-    let (a, mut b) = (Node::new(&settings), Node::new(&settings));
+    let (a, mut b) = (Node::up(&settings).await, Node::up(&settings).await);
     b.wire.subscribe(ROOM);
-    b.hears_missed(Some(ROOM)).await;
-    a.wire.publish(ROOM, said("nobody takes it"));
-    assert_eq!(a.wire.figures().dropped, 1);
-    until("the fault is named", || a.wire.health().is_err_and(|why| why.contains("refused"))).await;
-    broker.restart(false).unwrap();
-    b.hears_missed(None).await;
-    until("both are up", || a.wire.health().is_ok() && b.wire.health().is_ok()).await;
     delivers(&a, &mut b, "first").await;
-
-    // Killed and back with what it had; then with nothing.
-    for (empty, text) in [(false, "second"), (true, "third")] {
-        broker.kill();
-        until("it is noticed", || a.wire.health().is_err() && b.wire.health().is_err()).await;
-        let before = Instant::now();
-        for _ in 0..20_000 {
-            a.wire.publish(ROOM, said("while it is away"));
-        }
-        assert!(before.elapsed() < Duration::from_secs(2), "publishing waits for nobody");
-        while b.heard.try_recv().is_ok() {}
-        broker.restart(empty).unwrap();
-        b.hears_missed(None).await;
-        delivers(&a, &mut b, text).await;
-        until("both are up", || a.wire.health().is_ok() && b.wire.health().is_ok()).await;
-    }
-
-    // Frozen: connections stay open and nothing is answered.
-    let before = Instant::now();
-    broker.freeze().unwrap();
-    until("it is noticed", || b.wire.health().is_err()).await;
-    assert!(before.elapsed() < Duration::from_secs(15));
+    broker.kill();
+    until("it is noticed and named", || {
+        a.wire.health().is_err() && b.wire.health().is_err_and(|why| why.contains("refused"))
+    })
+    .await;
     while b.heard.try_recv().is_ok() {}
-    broker.thaw().unwrap();
+    // The topic is gone, and with it the places of the readers.
+    broker.restart(true).unwrap();
     b.hears_missed(None).await;
-    delivers(&a, &mut b, "fourth").await;
-    a.wire.close().await;
-    b.wire.close().await;
+    delivers(&a, &mut b, "second").await;
+    until("both are up", || a.wire.health().is_ok() && b.wire.health().is_ok()).await;
+    topic::forgets_in_time(&settings).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
