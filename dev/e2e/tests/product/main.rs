@@ -8,6 +8,7 @@ mod deletion;
 mod disk;
 mod expiry;
 mod faults;
+mod feed;
 mod foreign;
 mod messages;
 mod moving;
