@@ -30,7 +30,8 @@ impl Bar {
     pub fn show(&mut self, step: &'static str, done: u64, total: u64) {
         let new = self.step != Some(step);
         let due = self.told.is_none_or(|told| told.elapsed() >= BEAT);
-        if !new && !(self.terminal && due) {
+        let shown = new || (self.terminal && due);
+        if !shown {
             return;
         }
         self.step = Some(step);
@@ -50,7 +51,7 @@ impl Drop for Bar {
 }
 
 fn line(step: &str, done: u64, total: u64) -> String {
-    let part = |whole: u64| if total == 0 { whole } else { done.min(total).saturating_mul(whole) / total };
+    let part = |whole: u64| done.min(total).saturating_mul(whole).checked_div(total).unwrap_or(whole);
     let full = usize::try_from(part(CELLS)).unwrap_or_default();
     let empty = usize::try_from(CELLS).unwrap_or_default().saturating_sub(full);
     format!("[{}{}] {:>3}% {done} of {total} rows, {step}", "#".repeat(full), ".".repeat(empty), part(100))

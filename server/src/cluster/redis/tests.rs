@@ -196,7 +196,7 @@ async fn a_topic_and_its_channel_are_the_same() {
 #[tokio::test]
 async fn a_user_with_few_rights_is_enough_and_a_wrong_password_is_not_repeated() {
     let Some(server) = Server::for_test(Needs::Own, "few rights").await else { return };
-    let admin = Client::open(server.place().info.clone()).unwrap();
+    let admin = Client::open(server.place().info).unwrap();
     let connect = async {
         loop {
             match admin.get_multiplexed_async_connection().await {

@@ -98,7 +98,7 @@ pub async fn run(
             return Err(differs(&format!("{here} rows of {} became {there}", table.name)));
         }
     }
-    let rooms = compare(from.ends()?, to.ends().await?)?;
+    let rooms = compare(&from.ends()?, &to.ends().await?)?;
     if let Some(room) = to.broken_log().await? {
         return Err(differs(&format!("the log of room {room} is not whole")));
     }
@@ -136,8 +136,8 @@ async fn begin(from: &Export, to: &mut Import, restart: bool) -> StoreResult<u64
     }
 }
 
-fn compare(here: Vec<Ends>, there: Vec<Ends>) -> StoreResult<u64> {
-    for (a, b) in here.iter().zip(&there) {
+fn compare(here: &[Ends], there: &[Ends]) -> StoreResult<u64> {
+    for (a, b) in here.iter().zip(there) {
         if a != b {
             return Err(differs(&format!("the log of room {} has entries {} to {}", a.id, b.first, b.head)));
         }

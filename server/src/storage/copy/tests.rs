@@ -314,8 +314,8 @@ fn a_place_survives_being_written_down() {
 fn another_head_another_first_and_a_missing_room_are_found() {
     let ends = |id, first, head| Ends { id, first, head };
     let all = vec![ends(1, 1, 9), ends(2, 1, 4)];
-    assert_eq!(compare(all.clone(), all.clone()).unwrap(), 2);
+    assert_eq!(compare(&all, &all).unwrap(), 2);
     for other in [vec![ends(1, 1, 8), ends(2, 1, 4)], vec![ends(1, 2, 9), ends(2, 1, 4)], vec![ends(1, 1, 9)]] {
-        assert!(compare(all.clone(), other).is_err());
+        assert!(compare(&all, &other).is_err());
     }
 }
