@@ -26,6 +26,9 @@ const SLICE: i64 = 256;
 const GRAMS: usize = 65_536;
 /// Without a word from this node's writers it looks so often for what a node that died left behind.
 const LOOK: Duration = Duration::from_secs(5);
+/// How long it lets further messages gather after that word: each slice is a transaction with a commit of its own, and
+/// one for every single message cost the database as much as storing it.
+const GATHER: Duration = Duration::from_millis(100);
 /// A pause after it failed.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long [`caught_up`] waits for the followers.
@@ -152,7 +155,12 @@ async fn follow(pool: Arc<Pool>, news: Arc<Notify>, stop: CancellationToken) {
         let wait = if failing { PAUSE } else { LOOK };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = news.notified(), if !failing => {}
+            () = news.notified(), if !failing => {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(GATHER) => {}
+                }
+            }
             () = tokio::time::sleep(wait) => {}
         }
     }
