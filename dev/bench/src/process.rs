@@ -18,7 +18,8 @@ pub struct Server {
 
 /// Limits that do not bind, so that the server is measured and not its brakes.
 const CONFIG: &str = "guests = \"on\"\n[limits]\nmessages_per_second = 1000000\nmessage_burst = 1000000\n\
-    requests_per_second = 1000000\nrequest_burst = 1000000\nconnections_per_user = 100000\nrooms_per_user = 100000\n";
+    requests_per_second = 1000000\nrequest_burst = 1000000\nconnections_per_user = 100000\nrooms_per_user = 100000\n\
+    rooms_created_per_hour = 100000\n";
 
 impl Server {
     /// `chat-server` of `bin` with its data in `data`.
