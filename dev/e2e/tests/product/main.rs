@@ -12,6 +12,7 @@ mod feed;
 mod foreign;
 mod messages;
 mod moving;
+mod nodes;
 mod passwords;
 mod private;
 mod readme;
