@@ -9,6 +9,8 @@ mod tables;
 use super::postgres::Import;
 use super::sqlite::Export;
 use super::{StoreError, StoreResult};
+#[cfg(test)]
+pub(super) use tables::LEFT;
 pub(super) use tables::{Kind, Row, TABLES, Table, Value};
 
 /// Rows of one batch.

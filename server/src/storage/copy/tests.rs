@@ -108,7 +108,10 @@ async fn fill_rooms(store: &Arc<dyn Store>) {
     for (who, emoji) in [(ana, "👍"), (bob, "👍"), (bob, "🎉")] {
         store.react(who, &lobby, Seq(3), Emoji::parse(emoji).unwrap(), true, later(8)).await.unwrap();
     }
-    store.update_room(ana, &hall, Some("Der Saal".into()), None, later(9)).await.unwrap();
+    for kind in [RoomKind::Private, RoomKind::Public] {
+        store.update_room(ana, &hall, Some(format!("Der Saal, {kind:?}")), Some(kind), later(9)).await.unwrap();
+        send(store, ana, &hall, &format!("{kind:?}"), "the feed has this or has it not").await;
+    }
     let moderate =
         async |user, what| store.moderate(ana, &hall, user, what, Some("why".into()), later(9)).await.unwrap();
     moderate(bob, Moderation::Mute { until: later(100_000) }).await;
@@ -151,7 +154,7 @@ async fn picture(store: &Arc<dyn Store>) -> String {
     }
     rooms.sort_unstable();
     rooms.dedup();
-    show!(store.heads(&rooms).await.unwrap());
+    show!(store.heads(&rooms).await.unwrap(), store.feed_pending(RoomId(0), 99).await.unwrap());
     for room in rooms {
         show!(store.entries(room, Seq(0), 999).await.unwrap(), store.members(room, None, 99).await.unwrap());
         for who in EVERYBODY {

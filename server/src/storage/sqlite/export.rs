@@ -130,3 +130,40 @@ fn value(table: &Table, value: ValueRef<'_>) -> StoreResult<Value> {
         ValueRef::Real(_) => return Err(error::damaged(&format!("{:?} in {}", Type::Real, table.name))),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::storage::copy::{LEFT, TABLES};
+
+    fn names(conn: &Connection, sql: &str) -> BTreeSet<String> {
+        let mut statement = conn.prepare(sql).unwrap();
+        let found = statement.query_map([], |row| row.get(0)).unwrap();
+        found.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// Who adds a table or a column decides here whether it moves along.
+    #[test]
+    fn every_column_of_every_table_is_copied_or_left_by_name() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        super::super::migrations::migrate(&mut conn).unwrap();
+        let there = names(
+            &conn,
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+               AND name NOT LIKE 'message_index_%'",
+        );
+        let known: BTreeSet<String> = TABLES.iter().map(|table| table.name).chain(LEFT).map(str::to_owned).collect();
+        assert_eq!(known, there);
+        for table in &TABLES {
+            let there = names(&conn, &format!("SELECT name FROM pragma_table_info('{}')", table.name));
+            let known: BTreeSet<String> = table.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+            assert_eq!(known, there, "{}", table.name);
+            let key = names(&conn, &format!("SELECT name FROM pragma_table_info('{}') WHERE pk > 0", table.name));
+            let known: BTreeSet<String> =
+                table.columns.iter().take(table.key).map(|(name, _)| (*name).to_owned()).collect();
+            assert_eq!(known, key, "the key of {}", table.name);
+        }
+    }
+}
