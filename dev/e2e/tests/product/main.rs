@@ -12,7 +12,6 @@ mod feed;
 mod foreign;
 mod messages;
 mod moving;
-mod nodes;
 mod passwords;
 mod private;
 mod readme;

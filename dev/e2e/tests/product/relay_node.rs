@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chat_e2e::foreign::{Foreign, SECRET};
 use chat_e2e::redis::Redis;
-use chat_e2e::{Server, raw, services, wait};
+use chat_e2e::{Api, Server, raw, services, wait};
 use serde_json::{Value, json};
 
 use super::relay::{push, relay};
@@ -244,6 +244,20 @@ async fn garbage_on_the_channels_harms_nobody() {
     assert!(said.lines().filter(|l| l.contains("could not read")).count() < 5, "it does not fill the log");
 }
 
+/// Until `/readyz` names the relay's Redis as it is, and `/metrics` agrees and counts the one client of this node.
+async fn told_of_relay(server: &Server, up: bool) {
+    wait::until_async("/readyz tells how the relay is", || async {
+        let ready = Api::send(server.api().request(reqwest::Method::GET, "/readyz")).await.ok();
+        let told = ready["relay"].as_str().unwrap_or_else(|| panic!("{ready}"));
+        (if up { told == "ok" } else { told.contains("--relay-redis") }).then_some(())
+    })
+    .await;
+    let figures = Api::send(server.api().request(reqwest::Method::GET, "/metrics")).await.text;
+    for figure in ["chat_relay_connections 1".to_owned(), format!("chat_relay_up {}", u8::from(up))] {
+        assert!(figures.lines().any(|line| line == figure), "no {figure} in {figures}");
+    }
+}
+
 #[tokio::test]
 async fn redis_may_go_and_come_back() {
     let test = "redis_may_go_and_come_back";
@@ -252,7 +266,9 @@ async fn redis_may_go_and_come_back() {
     let Some(mut here) = Foreign::on("/", test, &one.url(), &["websocket"]).await else { return };
     here.next("connect").await;
     let (mut there, _) = client("/", test, &two.url()).await;
+    told_of_relay(&one, true).await;
     redis.kill();
+    told_of_relay(&one, false).await;
     for i in 0..20 {
         pushed(&one, &format!("alone {i}")).await;
         assert_eq!(here.event("EmitData").await, format!("alone {i}"), "local delivery goes on");
