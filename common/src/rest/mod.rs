@@ -444,6 +444,9 @@ pub struct Readiness {
     /// Where there is a feed for other systems: `ok`, or how far it is behind and why; it does not make the node unready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed: Option<String>,
+    /// Where the relay is on: `ok`, or that its Redis is away; it does not make the node unready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<String>,
     /// Whether the node is going away.
     pub draining: bool,
 }

@@ -88,6 +88,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let watched = gateway.clone();
     life.worker("gateway", async move { watched.ended().await });
     let feed = feed::start(&config, &services, &tap, &life)?;
+    let (routes, relay) = relay(&config, address, &gateway, &services, bus, heard)?;
+    if let Some(relay) = relay.clone() {
+        life.worker("relay", async move { relay.ended().await });
+    }
     let rest = Rest::new(rest::Parts {
         services: services.clone(),
         policy,
@@ -98,12 +102,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
             Arc::new(move || gateway.connections())
         },
         feed,
+        relay: relay.as_ref().map(told_of_relay),
         drain: life.drain.clone(),
     });
-    let (routes, relay) = relay(&config, address, &gateway, &services, bus, heard)?;
-    if let Some(relay) = relay.clone() {
-        life.worker("relay", async move { relay.ended().await });
-    }
     let service = tower::Layer::layer(&layer, rest::router(rest).merge(routes));
     let options = listen::Options {
         trusted: TrustedProxies::new(config.trusted_proxy.clone()),
@@ -141,6 +142,12 @@ fn gateway_options(config: &Config) -> gateway::Options {
         allow_origin: config.allow_origin.iter().map(|o| o.as_str().to_owned()).collect(),
         relay: config.relay.on,
     }
+}
+
+/// What `/readyz` and `/metrics` tell of the relay.
+fn told_of_relay(relay: &RelayHandle) -> rest::Relay {
+    let (health, connections) = (relay.clone(), relay.clone());
+    rest::Relay { health: Arc::new(move || health.health()), connections: Arc::new(move || connections.connections()) }
 }
 
 /// The relay's routes and namespaces, if it is on.

@@ -19,8 +19,8 @@ pub async fn healthz() -> &'static str {
     "ok"
 }
 
-/// Whether to send traffic here: the store can write and the node is not going away. A bus that is down, or a feed that
-/// is behind, is named and does not make the node unready.
+/// Whether to send traffic here: the store can write and the node is not going away. A bus or a relay's
+/// Redis that is down, or a feed that is behind, is named and does not make the node unready.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, body = Readiness), (status = 503, description = "Not now", body = Readiness)))]
 pub async fn readyz(State(rest): State<Rest>) -> (StatusCode, Json<Readiness>) {
@@ -40,6 +40,7 @@ pub async fn readyz(State(rest): State<Rest>) -> (StatusCode, Json<Readiness>) {
         nodes: standing.nodes,
         cluster: standing.split.unwrap_or_else(|| "ok".to_owned()),
         feed: rest.feed.as_ref().map(Status::describe),
+        relay: rest.relay.as_ref().map(|relay| said((relay.health)())),
         draining,
     };
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))

@@ -35,6 +35,11 @@ async fn text(rest: &Rest) -> String {
         let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
     };
     figure("chat_connections", "gauge", "Socket.IO connections to /chat.", (rest.connections)() as u64);
+    if let Some(relay) = &rest.relay {
+        let help = "Connections of the relay's clients, counted for each namespace.";
+        figure("chat_relay_connections", "gauge", help, (relay.connections)() as u64);
+        figure("chat_relay_up", "gauge", "1 while what the relay's nodes share works.", up((relay.health)().is_ok()));
+    }
     figure(
         "chat_messages_total",
         "counter",

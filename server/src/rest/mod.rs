@@ -56,8 +56,19 @@ pub struct Parts {
     pub connections: Arc<dyn Fn() -> usize + Send + Sync>,
     /// How the feed for other systems is doing, where there is one.
     pub feed: Option<crate::service::feed::Status>,
+    /// How the relay is doing, where it is on.
+    pub relay: Option<Relay>,
     /// The node is going away.
     pub drain: CancellationToken,
+}
+
+/// What is told of the relay, which this edge does not know.
+#[derive(Clone)]
+pub struct Relay {
+    /// `Ok`, or what is wrong with what its nodes share.
+    pub health: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// How many of its sockets are on this node.
+    pub connections: Arc<dyn Fn() -> usize + Send + Sync>,
 }
 
 impl Rest {
