@@ -13,7 +13,7 @@
 //! misread gets another kind, never another meaning of an old one; the version is for a frame that is cut differently.
 //!
 //! **To add a signal:** a variant of [`Signal`], its arm in [`Signal::topic`] (who hears it) and [`Signal::lane`] (who
-//! reads it), a kind in [`kind`], an arm in [`Envelope::body`] and one in [`read`], a case in the tests' `signals`.
+//! reads it), a kind in `kind`, an arm in `Envelope::body` and one in `read`, a case in the tests' `signals`.
 //! Where a frame is too large for the wire, only entries are made good by themselves; say what happens to yours.
 
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Apache Kafka as the wire between nodes: one topic, whose records are keyed by what they are about. Every node reads
 //! all partitions from their end and drops what it does not follow.
 //!
-//! [`options`] reads the address, [`topic`] sees to the topic, [`link`] keeps clients, [`reader`] and [`writer`] serve
-//! one partition each and begin again after any failure, [`sink`] is the way out for the feed. What is lost on the way
+//! `options` reads the address, `topic` sees to the topic, `link` keeps clients, `reader` and `writer` serve
+//! one partition each and begin again after any failure, `sink` is the way out for the feed. What is lost on the way
 //! is told as [`Heard::Missed`]; the repair is the business of whoever reads the store.
 
 pub mod key;

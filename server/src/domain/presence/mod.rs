@@ -1,7 +1,7 @@
 //! Who is present: connections, chosen status, and the time after the last connection ended. Pure machines; they are
 //! told what happens and when, and say what changed.
 //!
-//! [`People`] are those connected to this node; `peer` is what is known of another node's, from what it said in
+//! `People` are those connected to this node; `peer` is what is known of another node's, from what it said in
 //! whatever order; [`Everyone`] puts them together, so that every node gives the same answer.
 
 mod everyone;

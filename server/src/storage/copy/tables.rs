@@ -56,7 +56,7 @@ const fn table(name: &'static str, key: usize, columns: &'static [(&'static str,
     Table { name, key, columns }
 }
 
-/// Everything but what [`LEFT`] names.
+/// Everything but what `LEFT` names.
 pub(in crate::storage) const TABLES: [Table; 17] = [
     table(
         "users",

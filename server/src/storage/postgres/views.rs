@@ -87,7 +87,7 @@ pub(super) async fn access(
     found.map(|row| access_of(&row, now)).transpose()
 }
 
-/// As [`access`], with the counts.
+/// As [`access()`], with the counts.
 pub(super) async fn view(
     conn: &mut PgConnection,
     user: UserId,
