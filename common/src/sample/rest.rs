@@ -125,6 +125,7 @@ fn admin() -> Vec<Sample> {
                 nodes: 1,
                 cluster: "ok".into(),
                 feed: Some("ok".into()),
+                relay: Some("ok".into()),
                 draining: false,
             },
         ),
