@@ -37,9 +37,7 @@ pub fn check(context: &Context) -> Result<(), CliError> {
     let wrong = |text: String| CliError::new(Exit::Config, "config", text);
     let name = context.screen.keymap.as_deref().unwrap_or("default");
     let mut keymap = Keymap::named(name).map_err(|e| wrong(format!("screen.keymap: {e}")))?;
-    for (action, keys) in &context.screen.keys {
-        keymap.rebind(action, &keys.keys).map_err(|e| wrong(format!("{}: {e}", keys.place)))?;
-    }
+    keymap.rebind_all(context.screen.bindings()).map_err(|e| wrong(e.to_string()))?;
     Rules::read(&context.screen.notify).map_err(|e| wrong(e.to_string()))?;
     if let Some(theme) = context.screen.theme.as_deref().filter(|t| !NAMES.contains(t)) {
         let text = std::fs::read_to_string(theme).map_err(|e| {

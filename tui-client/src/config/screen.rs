@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use chat_common::RoomRef;
 use serde::Deserialize;
 
+use crate::keymap::Binding;
+
 /// The section `[screen]`, and `[keys]` and `[notify]` with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,13 @@ pub struct Screen {
     /// The section `[notify]`.
     #[serde(skip)]
     pub notify: Notify,
+}
+
+impl Screen {
+    /// The lines of the section `[keys]`.
+    pub fn bindings(&self) -> impl Iterator<Item = Binding<'_>> {
+        self.keys.iter().map(|(action, k)| Binding { action, keys: &k.keys, place: &k.place })
+    }
 }
 
 /// The keys of one action.

@@ -63,6 +63,7 @@ actions! {
     WordRight = "word-right", DeleteLeft = "delete-left", DeleteRight = "delete-right", KillStart = "kill-start",
     KillEnd = "kill-end", KillWordLeft = "kill-word-left", KillWordRight = "kill-word-right", Yank = "yank",
     PageUp = "page-up", PageDown = "page-down", Oldest = "oldest", Newest = "newest", Reply = "reply", Edit = "edit",
+    EditLast = "edit-last", Transpose = "transpose", Focus = "focus",
     Delete = "delete", React = "react", Thread = "thread", Copy = "copy", Open = "open-link", MarkUnread = "mark-unread", Back = "back",
     Accept = "accept", Close = "close",
 }
@@ -119,6 +120,7 @@ pub const DEFAULT: &[Row] = &[
     row(Global, A::Help, &["f1"], "this help"),
     row(Global, A::Sidebar, &["f2"], "show or hide the rooms at the left"),
     row(Global, A::Pane, &["f3"], "show or hide the members at the right"),
+    row(Global, A::Focus, &["alt+w"], "with a thread open: to the other side and back"),
     row(Global, A::Bare, &["f9"], "bare view, for copying with the mouse"),
     row(Global, A::Redraw, &["ctrl+l"], "draw the screen anew"),
     row(Global, A::Suspend, &["ctrl+z"], "suspend (fg brings it back)"),
@@ -133,6 +135,7 @@ pub const DEFAULT: &[Row] = &[
     row(Compose, A::Newest, &["ctrl+end"], "to the newest message (End in an empty line)"),
     row(Compose, A::HistoryPrev, &["ctrl+up", "alt+p"], "earlier texts of yours"),
     row(Compose, A::HistoryNext, &["ctrl+down", "alt+n"], "later texts of yours"),
+    row(Compose, A::EditLast, &["shift+up", "alt+e"], "edit your last message"),
     row(Compose, A::Undo, &["ctrl+_", "ctrl+7", "ctrl+/"], "undo"),
     row(Compose, A::Redo, &["alt+_", "ctrl+6", "ctrl+^"], "redo"),
     row(Compose, A::Editor, &["ctrl+x"], "Ctrl+X Ctrl+E: write in $EDITOR"),
@@ -145,6 +148,7 @@ pub const DEFAULT: &[Row] = &[
     row(Compose, A::KillWordLeft, &["ctrl+w", "alt+backspace", "ctrl+backspace"], "cut the word to the left"),
     row(Compose, A::KillWordRight, &["alt+d", "ctrl+delete"], "cut the word to the right"),
     row(Compose, A::Yank, &["ctrl+y"], "put back what was cut"),
+    row(Compose, A::Transpose, &["ctrl+t"], "swap the two characters at the cursor"),
     row(Compose, A::Left, &["left", "ctrl+b"], ""),
     row(Compose, A::Right, &["right"], ""),
     row(Compose, A::Up, &["up"], ""),
@@ -163,8 +167,9 @@ pub const DEFAULT: &[Row] = &[
     row(Browse, A::Thread, &["t"], "the replies to it, to read and answer"),
     row(Browse, A::React, &["+"], "react"),
     row(Browse, A::Copy, &["y"], "copy the text"),
-    row(Browse, A::Open, &["o"], "copy the link in it"),
+    row(Browse, A::Open, &["o"], "open the link in it, or copy it where nothing can be opened"),
     row(Browse, A::MarkUnread, &["u"], "mark unread from here"),
+    row(Browse, A::Focus, &["tab"], "with a thread open: to the other side and back"),
     row(Browse, A::Search, &["/"], "search messages"),
     row(Browse, A::Back, &["i", "enter", "esc"], "back to writing"),
     row(Browse, A::Room1, &["1"], "the room with that number (1…9)"),
@@ -231,8 +236,8 @@ pub enum BadBinding {
     /// Not a key.
     #[error(transparent)]
     Key(#[from] BadKey),
-    /// Two actions want the key in one place.
-    #[error("{key} is bound to both {one} and {other}")]
+    /// Two actions want the key where both hold.
+    #[error("{key} is bound to both {one} and {other}; give {one} another key, too: {one} = \"…\"")]
     Conflict {
         /// The key as shown.
         key: String,
@@ -241,6 +246,33 @@ pub enum BadBinding {
         /// The second action.
         other: &'static str,
     },
+}
+
+/// A line of the configuration that gives an action its keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding<'a> {
+    /// The action's name.
+    pub action: &'a str,
+    /// As written.
+    pub keys: &'a [String],
+    /// `FILE:LINE:COLUMN`
+    pub place: &'a str,
+}
+
+/// A line of the configuration that cannot be obeyed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {error}")]
+pub struct Misbound {
+    /// `FILE:LINE:COLUMN`
+    pub place: String,
+    /// Why.
+    pub error: BadBinding,
+}
+
+/// Whether a key that means one thing in `a` and another in `b` leaves one of them without it.
+fn meet(a: Context, b: Context) -> bool {
+    // A list keeps all keys for itself.
+    a == b || (a != Context::List && b != Context::List && (a == Context::Global || b == Context::Global))
 }
 
 /// The live map.
@@ -293,19 +325,36 @@ impl Keymap {
 
     /// Gives an action other keys, wherever it is bound; an empty list takes its keys away.
     pub fn rebind(&mut self, action: &str, keys: &[String]) -> Result<(), BadBinding> {
-        let action = Action::parse(action).ok_or_else(|| BadBinding::Action(action.to_owned()))?;
-        let keys = keys.iter().map(|k| k.parse::<Key>()).collect::<Result<Vec<_>, _>>()?;
-        for (context, other, taken, _) in &self.shown {
-            let shares = self.shown.iter().any(|(c, a, ..)| *a == action && c == context);
-            if let Some(key) = keys.iter().find(|k| shares && *other != action && taken.contains(k)) {
-                return Err(BadBinding::Conflict { key: key.to_string(), one: other.name(), other: action.name() });
+        self.rebind_all([Binding { action, keys, place: "" }]).map_err(|e| e.error)
+    }
+
+    /// Gives several actions other keys, all at once, so that two may change places. Nothing changes if one of them
+    /// cannot be; of two that want the same key the later one is told.
+    pub fn rebind_all<'a>(&mut self, bindings: impl IntoIterator<Item = Binding<'a>>) -> Result<(), Misbound> {
+        let mut wanted: Vec<(Action, Vec<Key>, &str)> = Vec::new();
+        for Binding { action, keys, place } in bindings {
+            let wrong = |error| Misbound { place: place.to_owned(), error };
+            let action = Action::parse(action).ok_or_else(|| wrong(BadBinding::Action(action.to_owned())))?;
+            let keys = keys.iter().map(|k| k.parse::<Key>()).collect::<Result<Vec<_>, _>>();
+            wanted.push((action, keys.map_err(|e| wrong(e.into()))?, place));
+        }
+        let mut shown = self.shown.clone();
+        for (_, action, list, _) in &mut shown {
+            if let Some((_, keys, _)) = wanted.iter().find(|(a, ..)| a == action) {
+                list.clone_from(keys);
             }
         }
-        for (_, bound, list, _) in &mut self.shown {
-            if *bound == action {
-                list.clone_from(&keys);
+        for (action, keys, place) in &wanted {
+            let mine: Vec<Context> = shown.iter().filter(|(_, a, ..)| a == action).map(|(c, ..)| *c).collect();
+            for (context, other, taken, _) in shown.iter().filter(|(_, a, ..)| a != action) {
+                let clash = keys.iter().find(|k| taken.contains(k) && mine.iter().any(|c| meet(*c, *context)));
+                if let Some(key) = clash {
+                    let error = BadBinding::Conflict { key: key.to_string(), one: other.name(), other: action.name() };
+                    return Err(Misbound { place: (*place).to_owned(), error });
+                }
             }
         }
+        self.shown = shown;
         self.index();
         Ok(())
     }
@@ -400,7 +449,36 @@ mod tests {
         assert_eq!(map.action(Context::Compose, "f8".parse().unwrap()), Some(Action::Jump));
         assert_eq!(map.action(Context::Compose, "ctrl+k".parse().unwrap()), None);
         let conflict = map.rebind("jump", &["f1".to_owned()]).unwrap_err();
-        assert_eq!(conflict.to_string(), "F1 is bound to both help and jump");
+        assert!(conflict.to_string().starts_with("F1 is bound to both help and jump; "), "{conflict}");
         assert!(map.rebind("fly", &[]).is_err());
+    }
+
+    fn rebound(lines: &[(&str, &str)]) -> Result<Keymap, Misbound> {
+        let lines: Vec<_> =
+            lines.iter().zip(1..).map(|((a, k), n)| (*a, [(*k).to_owned()], format!("c:{n}:1"))).collect();
+        let mut map = Keymap::default();
+        map.rebind_all(lines.iter().map(|(action, keys, place)| Binding { action, keys, place }))?;
+        Ok(map)
+    }
+
+    #[test]
+    fn two_actions_may_change_places_and_a_conflict_is_told_with_its_line() {
+        let key = |map: &Keymap, k: &str| map.action(Context::Compose, k.parse().unwrap());
+        let map = rebound(&[("commands", "ctrl+k"), ("jump", "ctrl+p")]).unwrap();
+        assert_eq!((key(&map, "ctrl+k"), key(&map, "ctrl+p")), (Some(Action::Commands), Some(Action::Jump)));
+        let told = rebound(&[("jump", "f8"), ("sidebar", "f8")]).unwrap_err().to_string();
+        assert!(told.starts_with("c:1:1: F8 is bound to both sidebar and jump"), "{told}");
+    }
+
+    #[test]
+    fn a_key_that_a_place_would_take_from_everywhere_is_a_conflict() {
+        for (line, says) in [(("kill-end", "ctrl+k"), "jump and kill-end"), (("jump", "ctrl+e"), "line-end and jump")] {
+            let told = rebound(&[line]).unwrap_err().to_string();
+            assert!(told.contains(says), "{told}");
+        }
+        let map = rebound(&[("kill-end", "ctrl+k"), ("jump", "alt+k")]).unwrap();
+        assert_eq!(map.action(Context::Compose, "ctrl+k".parse().unwrap()), Some(Action::KillEnd));
+        // A list and the line do not meet.
+        assert!(rebound(&[("line-start", "tab"), ("complete", "ctrl+a")]).is_ok());
     }
 }
