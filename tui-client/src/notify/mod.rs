@@ -1,4 +1,5 @@
-//! Politeness: which of the alerts that `app` raises may ring, and how. The sequences are sent by `runtime`.
+//! Politeness: which of the alerts that `app` raises may ring, when, and how. What comes while a room has just rung is
+//! gathered and rings once afterwards. The sequences are sent by `runtime`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -76,11 +77,19 @@ fn hours(text: &str) -> Option<(u16, u16)> {
     Some((minute(from)?, minute(to)?))
 }
 
+/// When a room rang last, and what came since.
+#[derive(Debug)]
+struct Rang {
+    at: Timestamp,
+    /// How many came, and the newest of them.
+    since: Option<(u32, Alert)>,
+}
+
 /// Remembers what rang.
 #[derive(Debug)]
 pub struct Notifier {
     rules: Rules,
-    last: HashMap<RoomName, Timestamp>,
+    last: HashMap<RoomName, Rang>,
     /// The terminal knows OSC 777 (urxvt, foot) and not OSC 9.
     osc777: bool,
 }
@@ -96,17 +105,42 @@ impl Notifier {
         if !self.rules.wants(alert) || self.rules.is_quiet(minute) {
             return None;
         }
-        if self.last.get(&alert.room).is_some_and(|at| now.since(*at) < QUIET) {
+        if let Some(rang) = self.last.get_mut(&alert.room).filter(|r| now.since(r.at) < QUIET) {
+            let n = rang.since.as_ref().map_or(0, |(n, _)| *n).saturating_add(1);
+            rang.since = Some((n, alert.clone()));
             return None;
         }
         if self.last.len() >= MOST {
             self.last.clear();
         }
-        self.last.insert(alert.room.clone(), now);
+        self.last.insert(alert.room.clone(), Rang { at: now, since: None });
+        self.sequence(&alert.text)
+    }
+
+    /// When [`Notifier::due`] has something to say; `None`: nothing waits.
+    pub fn wake(&self) -> Option<Timestamp> {
+        self.last.values().filter(|r| r.since.is_some()).map(|r| r.at.plus(QUIET)).min()
+    }
+
+    /// What to send for rooms that rang and had more since, one sequence a room; what was read meanwhile is let go.
+    pub fn due(&mut self, now: Timestamp, minute: u16, unread: impl Fn(&RoomName) -> bool) -> Vec<String> {
+        let mut texts = Vec::new();
+        for (room, rang) in self.last.iter_mut().filter(|(_, r)| now.since(r.at) >= QUIET) {
+            let Some((n, alert)) = rang.since.take().filter(|_| unread(room)) else { continue };
+            if self.rules.is_quiet(minute) {
+                continue;
+            }
+            rang.at = now;
+            texts.push(if n > 1 { format!("{n} messages, the last: {}", alert.text) } else { alert.text });
+        }
+        texts.iter().filter_map(|text| self.sequence(text)).collect()
+    }
+
+    fn sequence(&self, text: &str) -> Option<String> {
         let mut sequence = String::new();
         if self.rules.desktop {
             // Nothing in it can end the sequence: control characters are marks, and `;` would end a field.
-            let text = visible_line(&alert.text).replace(';', ",");
+            let text = visible_line(text).replace(';', ",");
             let kind = if self.osc777 { "777;notify;chat-tui;" } else { "9;" };
             sequence.push_str(&format!("\u{1b}]{kind}{text}\u{7}"));
         }
@@ -142,6 +176,24 @@ mod tests {
         assert!(n.ring(&alert("ops", true), at(109), 0).is_none());
         assert!(n.ring(&alert("dev", true), at(109), 0).is_some());
         assert!(n.ring(&alert("ops", true), at(110), 0).is_some());
+    }
+
+    #[test]
+    fn what_comes_while_a_room_has_just_rung_rings_once_afterwards_unless_it_was_read() {
+        let mut n = notifier(&Notify::default());
+        for s in 100..105 {
+            n.ring(&alert("ops", true), at(s), 0);
+        }
+        n.ring(&alert("dev", true), at(104), 0);
+        assert_eq!(n.wake(), Some(at(110)));
+        assert!(n.due(at(109), 0, |_| true).is_empty());
+        let told = n.due(at(110), 0, |_| true);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("4 messages, the last: eve in #ops"), "{told:?}");
+        assert_eq!(n.wake(), None, "nothing waits any more");
+        assert!(n.ring(&alert("ops", true), at(115), 0).is_none(), "it has rung a moment ago");
+        assert!(n.due(at(120), 0, |_| false).is_empty(), "it was read");
+        assert!(n.due(at(130), 0, |_| true).is_empty());
     }
 
     #[test]
