@@ -10,7 +10,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::output;
 use super::send;
-use super::send::input::code;
+use crate::app::parts::code;
 
 /// Of the output, at most so much of its end is kept, bytes.
 const KEPT: usize = 64 * 1024;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::super::args::SendArgs;
 use super::super::error::{CliError, Exit};
+use crate::app::parts::{code, split};
 
 /// The most that is read as one text; far more than several messages can hold.
 const MOST: u64 = 16 * 1024 * 1024;
@@ -147,57 +148,9 @@ pub fn parts(text: String, args: &SendArgs, limit: usize) -> Vec<String> {
     }
 }
 
-/// A fence longer than any within, so that the text cannot end it.
-pub(in crate::cli) fn code(text: &str, lang: &str) -> String {
-    if text.trim().is_empty() {
-        return String::new();
-    }
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}{lang}\n{text}\n{fence}")
-}
-
-/// Pieces of at most `room` bytes, cut after a line, else after a space, else after a character.
-fn split(text: &str, room: usize) -> Vec<String> {
-    let (mut all, mut rest) = (vec![], text);
-    while rest.len() > room {
-        let mut end = room;
-        while !rest.is_char_boundary(end) {
-            end -= 1;
-        }
-        let head = &rest[..end];
-        let cut = head.rfind('\n').or_else(|| head.rfind(' ')).filter(|at| *at > 0).map_or(end.max(1), |at| at + 1);
-        let cut = (cut..=rest.len()).find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
-        all.push(rest[..cut].trim_end_matches('\n').to_owned());
-        rest = &rest[cut..];
-    }
-    all.push(rest.to_owned());
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn long_texts_are_cut_at_lines_words_or_characters() {
-        assert_eq!(split("ab\ncd\nef", 6), vec!["ab\ncd", "ef"]);
-        assert_eq!(split("ab cd ef", 5), vec!["ab ", "cd ef"]);
-        assert_eq!(split("ééé", 4), vec!["éé", "é"]);
-        for room in 4..20 {
-            let text = "wörd wörd\nlîne ".repeat(20);
-            let parts = split(&text, room);
-            assert!(parts.iter().all(|p| p.len() <= room), "{room}");
-            let glued: String = parts.concat();
-            assert_eq!(glued.replace('\n', ""), text.replace('\n', ""), "{room}");
-        }
-    }
-
-    #[test]
-    fn code_cannot_leave_its_fence() {
-        assert_eq!(code("a", "rs"), "```rs\na\n```");
-        assert_eq!(code("```\nx", ""), "````\n```\nx\n````");
-    }
 
     #[tokio::test]
     async fn lines_are_messages_and_bad_ones_are_told() {
