@@ -84,6 +84,35 @@ impl Editor {
         end == text.len()
     }
 
+    /// Replaces some bytes; the cursor stands behind them then.
+    pub fn replace(&mut self, range: std::ops::Range<usize>, with: &str) {
+        self.step(false);
+        self.text.replace_range(range.clone(), with);
+        self.cursor = self.settle(range.start + with.len());
+    }
+
+    /// Puts the cursor before this byte, or the nearest place behind it that lies between graphemes.
+    pub fn place(&mut self, at: usize) {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at += 1;
+        }
+        self.move_to(self.settle(at));
+    }
+
+    /// Swaps the two graphemes around the cursor (at the end of a line the two before it) and goes on one.
+    pub fn transpose(&mut self) {
+        let at_end = self.cursor == self.line_end();
+        let middle = if at_end { self.prev(self.cursor) } else { self.cursor };
+        let start = self.line_start();
+        if middle <= start {
+            return;
+        }
+        let (from, to) = (self.prev(middle), self.next(middle));
+        let swapped = format!("{}{}", &self.text[middle..to], &self.text[from..middle]);
+        self.replace(from..to, &swapped);
+    }
+
     /// Replaces the bytes `from..cursor` (a word being completed).
     pub fn replace_before(&mut self, from: usize, with: &str) {
         self.step(false);
@@ -326,6 +355,30 @@ mod tests {
     }
 
     #[test]
+    fn two_characters_change_places_within_their_line() {
+        let mut e = with("x\nteh");
+        e.transpose();
+        assert_eq!((e.text(), e.cursor()), ("x\nthe", 5));
+        e.home();
+        e.transpose();
+        assert_eq!(e.text(), "x\nthe", "nothing stands before the first");
+        e.right();
+        e.transpose();
+        assert_eq!((e.text(), e.cursor()), ("x\nhte", 4));
+        e.undo();
+        assert_eq!(e.text(), "x\nthe");
+    }
+
+    #[test]
+    fn a_cursor_that_is_put_somewhere_lies_between_graphemes() {
+        let mut e = with("a👨‍👩‍👧b");
+        e.place(3);
+        assert_eq!(e.cursor(), e.text().len() - 1);
+        e.place(99);
+        assert_eq!(e.cursor(), e.text().len());
+    }
+
+    #[test]
     fn a_paste_is_unified_made_safe_and_bounded() {
         let mut e = with("a\r\nb\rc\u{1b}[2J\u{202e}");
         assert_eq!(e.text(), "a\nb\nc[2J");
@@ -348,7 +401,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_done_the_cursor_lies_between_graphemes(
-            text in "[a\u{301}é👍🏽\u{200d}👩\n 🇩🇪]{0,24}", steps in proptest::collection::vec(0u8..14, 0..40)
+            text in "[a\u{301}é👍🏽\u{200d}👩\n 🇩🇪]{0,24}", steps in proptest::collection::vec(0u8..16, 0..40)
         ) {
             let mut e = with(&text);
             for s in steps {
@@ -356,7 +409,7 @@ mod tests {
                     0 => e.left(), 1 => e.right(), 2 => { e.up(); } 3 => { e.down(); }
                     4 => e.word_left(), 5 => e.word_right(), 6 => { e.delete_left(); } 7 => e.delete_right(),
                     8 => e.kill_word_left(), 9 => e.yank(), 10 => e.undo(), 11 => e.redo(),
-                    12 => { e.insert("\u{301}", true); } _ => { e.insert("🇩", true); }
+                    12 => { e.insert("\u{301}", true); } 13 => e.transpose(), 14 => e.place(usize::from(s) / 2), _ => { e.insert("🇩", true); }
                 }
                 let ends: Vec<usize> = e.text().grapheme_indices(true).map(|(i, _)| i).chain([e.text().len()]).collect();
                 prop_assert!(ends.contains(&e.cursor()), "{:?} at {}", e.text(), e.cursor());

@@ -45,6 +45,8 @@ pub enum Effect {
     SaveView(RoomName),
     /// Put a text on the clipboard.
     Copy(String),
+    /// Show what an address leads to; where nothing can, put it on the clipboard.
+    OpenLink(String),
     /// Draw attention, if the rules of politeness allow it.
     Alert(Alert),
     /// Write the text in the user's own editor.

@@ -5,6 +5,7 @@ pub mod complete;
 pub mod editor;
 mod effect;
 mod msg;
+pub mod parts;
 pub mod picker;
 pub mod room;
 pub mod search;
@@ -16,13 +17,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use chat_common::event::server::ServerInfo;
-use chat_common::model::{RoomSummary, Status, User};
+use chat_common::model::{Message, RoomSummary, Status, User};
 use chat_common::{ClientId, ErrorBody, Limits, RoomName, RoomRef, Seq, Timestamp, UserId, UserName};
 
 use crate::keymap::Keymap;
 
 pub use effect::{Alert, Ask, Effect};
-pub use msg::{Answer, Drawn, Echo, EchoState, Event, Line, Msg, RowKey};
+pub use msg::{Answer, Drawn, Echo, EchoState, Event, Line, Msg, RowKey, Target, Zone};
 pub use room::{Room, RoomId, Scroll};
 pub use update::update;
 
@@ -60,6 +61,8 @@ pub enum Confirmed {
     Leave(RoomId),
     /// Make a room that is not there.
     Create(RoomRef),
+    /// Send what is written there as several messages.
+    Split(RoomId),
 }
 
 /// One line said for a few seconds.
@@ -71,6 +74,19 @@ pub struct Toast {
     pub error: bool,
     /// Until when.
     pub until: Timestamp,
+}
+
+/// A paste of several lines that the user is asked about. Its text stands in the line already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pasted {
+    /// In which room.
+    pub room: RoomId,
+    /// Its bytes in the line.
+    pub range: std::ops::Range<usize>,
+    /// How many lines.
+    pub lines: usize,
+    /// The line's count of changes right after it.
+    pub changes: u64,
 }
 
 /// What an answer is for.
@@ -92,6 +108,8 @@ enum Pending {
     Search(String),
     /// The replies to a message.
     Thread(RoomId, Seq),
+    /// The message that a thread answers.
+    Root(RoomId, Seq),
     /// The members of a room, for `/who`.
     Who(RoomId),
     /// Public rooms, for lists.
@@ -131,6 +149,10 @@ pub struct App {
     pub thread: Option<thread::Thread>,
     /// Completion.
     pub popup: Option<complete::Popup>,
+    /// A paste that may be meant as code.
+    pub pasted: Option<Pasted>,
+    /// The next key completes a chord (Ctrl+X Ctrl+E).
+    pub chord: bool,
     /// Said for a few seconds.
     pub toast: Option<Toast>,
     /// The terminal has the focus; terminals that do not tell have it.
@@ -175,7 +197,6 @@ pub struct App {
     came_from: Option<RoomId>,
     focus_on: Option<RoomRef>,
     typing_sent: Option<(RoomId, Timestamp)>,
-    chord: bool,
     quit_armed: bool,
     search_due: Option<Timestamp>,
     dismissed: Option<usize>,
@@ -216,6 +237,8 @@ impl App {
             overlay: None,
             thread: None,
             popup: None,
+            pasted: None,
+            chord: false,
             toast: None,
             focused: true,
             sidebar: None,
@@ -243,7 +266,6 @@ impl App {
             came_from: None,
             focus_on: None,
             typing_sent: None,
-            chord: false,
             quit_armed: false,
             search_due: None,
             dismissed: None,
@@ -260,6 +282,40 @@ impl App {
     /// The room in view.
     pub fn room(&self) -> Option<&Room> {
         self.rooms.get(self.active)
+    }
+
+    /// Which rows the keys that move mean.
+    pub fn focus_zone(&self) -> Zone {
+        match &self.thread {
+            Some(thread) if thread.focus => Zone::Thread,
+            _ => Zone::Timeline,
+        }
+    }
+
+    /// The question about a paste, while it can be answered.
+    pub fn asked_paste(&self) -> Option<&Pasted> {
+        let room = self.room()?;
+        self.pasted.as_ref().filter(|p| p.room == room.id && p.changes == room.editor.changes())
+    }
+
+    /// Whether a message is selected there.
+    fn browses(&self, zone: Zone) -> bool {
+        self.mode == Mode::Browse && self.focus_zone() == zone
+    }
+
+    /// The selected row of the side that has the focus.
+    pub fn chosen(&self) -> Option<&RowKey> {
+        match &self.thread {
+            Some(thread) if thread.focus => thread.selected.as_ref(),
+            _ => self.room()?.selected.as_ref(),
+        }
+    }
+
+    /// A message of the room in view, from the timeline or the open thread.
+    pub fn message(&self, seq: Seq) -> Option<&Message> {
+        let room = self.room()?;
+        let thread = self.thread.as_ref().filter(|t| t.room == room.id);
+        room.timeline.message(seq).or_else(|| thread?.message(seq))
     }
 
     fn room_mut(&mut self) -> Option<&mut Room> {
@@ -334,6 +390,11 @@ impl App {
         if let Some(room) = self.room_mut() {
             room.editor.take();
         }
+    }
+
+    /// Says what was done outside.
+    pub fn inform(&mut self, text: impl Into<String>) {
+        self.say(text);
     }
 
     /// Says something that went wrong outside.

@@ -4,7 +4,7 @@
 use chat_common::event::server::Hint;
 use chat_common::event::{Entry, Ready, history, member, presence, room, user};
 use chat_common::model::{Member, Message, Presence, RoomSummary};
-use chat_common::{ClientId, ErrorBody, RoomName, RoomRef, Seq, Timestamp};
+use chat_common::{ClientId, Emoji, ErrorBody, RoomName, RoomRef, Seq, Timestamp};
 
 use crate::keymap::Key;
 
@@ -15,10 +15,10 @@ pub enum Msg {
     Key(Key),
     /// Text was pasted; never sends.
     Paste(String),
-    /// The wheel was turned: lines, negative is up.
-    Scroll(i32),
-    /// A click on the row of rooms or the sidebar: the room with this index.
-    Click(usize),
+    /// The wheel was turned over a part of the screen: lines, negative is up.
+    Scroll(Zone, i32),
+    /// The mouse was pressed on something.
+    Click(Target),
     /// The terminal has (true) or has not the focus.
     Focus(bool),
     /// Time has passed; asked for by `App::next_wake`.
@@ -58,6 +58,46 @@ pub struct Drawn {
     pub height: u16,
     /// The end of the timeline is in view.
     pub at_end: bool,
+    /// The same of an open thread, where it is shown.
+    pub thread: Option<Box<Drawn>>,
+    /// The left column is shown.
+    pub left: bool,
+    /// The right column is shown.
+    pub right: bool,
+}
+
+/// A part of the screen that scrolls by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// The messages of the room.
+    Timeline,
+    /// The thread beside or over them.
+    Thread,
+    /// The list on top of the screen.
+    List,
+}
+
+/// What stands where the mouse is pressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The room with this index.
+    Room(usize),
+    /// An item of the timeline or of the thread.
+    Row(Zone, RowKey),
+    /// An address.
+    Link(String),
+    /// A reaction to this message.
+    Reaction(Seq, Emoji),
+    /// An entry of the list on top: index into what is shown of it.
+    Entry(usize),
+    /// Beside what lies on top.
+    Outside,
+    /// The text being written, before this byte.
+    Caret(usize),
+    /// A proposal.
+    Proposal(usize),
+    /// The words that lead to the end.
+    Newest,
 }
 
 /// Names one item of a timeline.

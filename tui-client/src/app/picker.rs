@@ -21,6 +21,8 @@ pub enum PickerKind {
     Who,
     /// Rooms that can be entered.
     Rooms,
+    /// The links of this text.
+    Links(String),
     /// A reaction for this message.
     React(RoomId, Seq),
     /// What can be set.
@@ -44,6 +46,8 @@ pub enum Pick {
     Slash(&'static str),
     /// A reaction.
     Emoji(String),
+    /// An address.
+    Link(String),
     /// Nothing; to read.
     Nothing,
 }
@@ -107,6 +111,7 @@ impl Picker {
             PickerKind::Who => "Who is here",
             PickerKind::Rooms => "Rooms",
             PickerKind::React(..) => "React",
+            PickerKind::Links(_) => "Open a link",
             PickerKind::Settings => "Settings",
         }
     }

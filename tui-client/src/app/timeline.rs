@@ -322,7 +322,7 @@ impl Timeline {
     }
 }
 
-fn react(list: &mut Vec<Reaction>, emoji: &chat_common::Emoji, on: bool, mine: bool) {
+pub(super) fn react(list: &mut Vec<Reaction>, emoji: &chat_common::Emoji, on: bool, mine: bool) {
     match (list.iter().position(|r| r.emoji == *emoji), on) {
         (Some(i), true) => {
             list[i].count = list[i].count.saturating_add(1);

@@ -6,7 +6,7 @@ use anyhow::Context;
 use chat_common::{Clock, RoomName, SystemClock};
 
 use super::store::Write;
-use super::{Face, KEPT, MOST_UNSENT, Runtime, compose, convert, input, signals, terminal};
+use super::{Face, KEPT, MOST_UNSENT, Runtime, compose, convert, input, opener, signals, terminal};
 use crate::app::{Effect, Event, Msg};
 use crate::cache::View;
 use crate::net::Outgoing;
@@ -42,6 +42,11 @@ impl Runtime {
                 }
             }
             Effect::Copy(text) => self.terminal(&terminal::clipboard(&text)),
+            Effect::OpenLink(url) if opener::open(&url) => self.app.inform(format!("opening {url}")),
+            Effect::OpenLink(url) => {
+                self.terminal(&terminal::clipboard(&url));
+                self.app.inform(format!("copied {url}"));
+            }
             Effect::Alert(alert) => {
                 if let Some(sequence) = self.notifier.ring(&alert, SystemClock.now(), minute(&self.app.tz)) {
                     self.terminal(&sequence);
@@ -62,6 +67,19 @@ impl Runtime {
                 }
             }
             Effect::Quit => self.end = Some(0),
+        }
+    }
+
+    /// Rings for what came while a room had just rung, unless it was read meanwhile.
+    pub(super) fn ring_later(&mut self) {
+        let now = SystemClock.now();
+        if self.notifier.wake().is_none_or(|at| at > now) {
+            return;
+        }
+        let app = &self.app;
+        let unread = |name: &RoomName| app.rooms.iter().any(|r| r.name() == Some(name) && r.unread > 0);
+        for sequence in self.notifier.due(now, minute(&app.tz), unread) {
+            self.terminal(&sequence);
         }
     }
 

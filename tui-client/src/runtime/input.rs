@@ -1,7 +1,7 @@
 //! What the terminal tells, as messages.
 
 use crossterm::event::{
-    Event, EventStream, KeyCode as Code, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
+    Event, EventStream, KeyCode as Code, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
 use futures_util::StreamExt;
@@ -91,16 +91,23 @@ pub(super) fn read(event: Event, drawn: &ui::Cache) -> Input {
         Event::FocusGained => Input::Msg(Msg::Focus(true)),
         Event::FocusLost => Input::Msg(Msg::Focus(false)),
         Event::Resize(..) => Input::Resized,
-        Event::Mouse(e) => match e.kind {
-            MouseEventKind::ScrollUp => Input::Msg(Msg::Scroll(-WHEEL)),
-            MouseEventKind::ScrollDown => Input::Msg(Msg::Scroll(WHEEL)),
-            MouseEventKind::Down(MouseButton::Left) => {
-                drawn.room_at(e.column, e.row).map_or(Input::Nothing, |i| Input::Msg(Msg::Click(i)))
-            }
-            _ => Input::Nothing,
-        },
+        Event::Mouse(e) => mouse(e, drawn.hits()),
         Event::Key(_) => Input::Nothing,
     }
+}
+
+fn mouse(e: MouseEvent, hits: &ui::Hits) -> Input {
+    // With Shift held the mouse is the terminal's own, also where it tells of it.
+    if e.modifiers.contains(KeyModifiers::SHIFT) {
+        return Input::Nothing;
+    }
+    let msg = match e.kind {
+        MouseEventKind::ScrollUp => Some(Msg::Scroll(hits.zone_at(e.column, e.row), -WHEEL)),
+        MouseEventKind::ScrollDown => Some(Msg::Scroll(hits.zone_at(e.column, e.row), WHEEL)),
+        MouseEventKind::Down(MouseButton::Left) => hits.at(e.column, e.row).map(Msg::Click),
+        _ => None,
+    };
+    msg.map_or(Input::Nothing, Input::Msg)
 }
 
 fn key(e: KeyEvent) -> Option<Key> {

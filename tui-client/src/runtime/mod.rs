@@ -6,6 +6,7 @@ mod convert;
 mod effects;
 mod hyperlink;
 mod input;
+mod opener;
 mod plain;
 mod signals;
 mod store;
@@ -66,9 +67,7 @@ pub struct RunOptions {
 pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     let settings = options.screen;
     let mut keymap = Keymap::named(settings.keymap.as_deref().unwrap_or("default"))?;
-    for (action, keys) in &settings.keys {
-        keymap.rebind(action, &keys.keys).with_context(|| keys.place.clone())?;
-    }
+    keymap.rebind_all(settings.bindings())?;
     let term = std::env::var("TERM").unwrap_or_default();
     let plain = settings.plain.unwrap_or(term == "dumb");
     let mut rules = Rules::read(&settings.notify)?;
@@ -234,6 +233,7 @@ impl Runtime {
                 },
                 () = sleep(wake) => {
                     self.send_unsent();
+                    self.ring_later();
                     self.tell(Msg::Tick).await;
                 }
             }
@@ -263,19 +263,23 @@ impl Runtime {
         let due = self.app.next_wake().map(|t| now + t.since(SystemClock.now()));
         let frame = frame_due.filter(|_| self.dirty);
         let unsent = (!self.unsent.is_empty()).then(|| now + UNSENT_AGAIN);
-        due.into_iter().chain(frame).chain(unsent).min()
+        let bell = self.notifier.wake().map(|t| now + t.since(SystemClock.now()));
+        due.into_iter().chain(frame).chain(unsent).chain(bell).min()
     }
 
     async fn frame(&mut self) -> anyhow::Result<()> {
         let mut seen = app::Drawn { at_end: true, ..app::Drawn::default() };
         let (app, theme, cache) = (&self.app, &self.theme, &mut self.drawn);
         match &mut self.face {
-            Face::Full(screen) => screen
-                .draw(|frame| {
-                    seen = ui::draw(app, theme, cache, frame);
-                    cache.links().clone()
-                })
-                .context("the terminal cannot be drawn on")?,
+            Face::Full(screen) => {
+                screen.mouse(!app.bare).context("the terminal cannot be used")?;
+                screen
+                    .draw(|frame| {
+                        seen = ui::draw(app, theme, cache, frame);
+                        cache.links().clone()
+                    })
+                    .context("the terminal cannot be drawn on")?;
+            }
             Face::Plain(printer) => {
                 let news = printer.news(app);
                 if !news.is_empty() {
@@ -319,15 +323,18 @@ impl Runtime {
     async fn line(&mut self, line: String) {
         if let Some(app::Overlay::Confirm { .. }) = self.app.overlay {
             let key = if plain::is_yes(&line) { KeyCode::Char('y') } else { KeyCode::Esc };
-            return self.tell(Msg::Key(Key::plain(key))).await;
+            self.tell(Msg::Key(Key::plain(key))).await;
+            return self.app.drop_line();
         }
         if self.app.overlay.is_some() {
             self.tell(Msg::Key(Key::plain(KeyCode::Esc))).await;
         }
         self.tell(Msg::Paste(line)).await;
         self.tell(Msg::Key(Key::plain(KeyCode::Enter))).await;
-        // What was refused has been said why; the next line begins anew.
-        self.app.drop_line();
+        // What was refused has been said why; the next line begins anew. What is asked about stands until the answer.
+        if self.app.overlay.is_none() {
+            self.app.drop_line();
+        }
     }
 
     fn redraw(&mut self) {

@@ -28,7 +28,10 @@ pub(super) struct Terminal {
     terminal: ratatui::Terminal<Linking<BufWriter<Stdout>>>,
     /// The addresses of the frame that is drawn.
     links: Rc<RefCell<Links>>,
+    /// The mouse may be taken.
     mouse: bool,
+    /// It is taken.
+    taken: bool,
 }
 
 impl Terminal {
@@ -44,7 +47,7 @@ impl Terminal {
         }));
         let links = Rc::<RefCell<Links>>::default();
         let backend = Linking::new(BufWriter::with_capacity(64 * 1024, io::stdout()), Rc::clone(&links));
-        let screen = Self { terminal: ratatui::Terminal::new(backend)?, links, mouse };
+        let screen = Self { terminal: ratatui::Terminal::new(backend)?, links, mouse, taken: mouse };
         screen.enter()?;
         Ok(screen)
     }
@@ -53,10 +56,20 @@ impl Terminal {
         TAKEN.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
-        if self.mouse {
+        if self.taken {
             execute!(io::stdout(), EnableMouseCapture)?;
         }
         Ok(())
+    }
+
+    /// Takes the mouse, if the settings allow it, or leaves it to the terminal.
+    pub(super) fn mouse(&mut self, take: bool) -> io::Result<()> {
+        let take = take && self.mouse;
+        if std::mem::replace(&mut self.taken, take) == take {
+            return Ok(());
+        }
+        let out = self.terminal.backend_mut();
+        if take { execute!(out, EnableMouseCapture) } else { execute!(out, DisableMouseCapture) }
     }
 
     /// Gives the terminal back for a while.

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::hits::CaretRow;
 use super::text::{block, fit, line, pad, width};
 use crate::app::room::Purpose;
 use crate::app::{App, Line as Link, Mode, Room};
@@ -16,47 +17,74 @@ use crate::theme::Theme;
 
 /// The text on rows of cells, and where the cursor stands.
 struct Laid {
-    rows: Vec<String>,
+    rows: Vec<LaidRow>,
     cursor: (usize, usize),
 }
 
-/// Wraps the lines within `around` lines of the cursor; a text of any length costs the same.
-fn lay(text: &str, cursor: usize, cells: usize, around: usize) -> Laid {
+/// One row: its text, the byte at each of its cells, the byte behind it.
+#[derive(Default)]
+struct LaidRow {
+    text: String,
+    cells: Vec<usize>,
+    end: usize,
+}
+
+/// Of a line that is far longer than any screen, so many bytes before and behind the cursor are looked at.
+const NEAR: usize = 16 * 1024;
+
+/// What of the text is laid out: the lines within `around` lines of the cursor, and of endless ones a part.
+fn near(text: &str, cursor: usize, around: usize) -> (usize, usize) {
     let start = text[..cursor].rmatch_indices('\n').nth(around).map_or(0, |(i, _)| i + 1);
     let end = text[cursor..].match_indices('\n').nth(around).map_or(text.len(), |(i, _)| cursor + i);
+    // In steps, so that the rows do not move with every key.
+    let mut from = start + (cursor - start).saturating_sub(NEAR) / NEAR * NEAR;
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let mut to = end.min(cursor.saturating_add(NEAR));
+    while !text.is_char_boundary(to) {
+        to += 1;
+    }
+    (from.min(cursor), to)
+}
+
+/// Wraps what is near the cursor; a text of any length costs the same.
+fn lay(text: &str, cursor: usize, cells: usize, around: usize) -> Laid {
+    let (start, end) = near(text, cursor, around);
     let mut rows = Vec::new();
-    let mut row = String::new();
-    let mut used = 0;
+    let mut row = LaidRow { end: start, ..LaidRow::default() };
     let mut at = (0, 0);
     let mut offset = start;
+    let next = |row: &mut LaidRow, rows: &mut Vec<LaidRow>, from: usize| {
+        rows.push(std::mem::replace(row, LaidRow { end: from, ..LaidRow::default() }));
+    };
     for g in text[start..end].graphemes(true) {
         if offset == cursor {
-            at = (rows.len(), used);
+            at = (rows.len(), row.cells.len());
         }
+        let from = offset;
         offset += g.len();
         if g == "\n" {
-            rows.push(std::mem::take(&mut row));
-            used = 0;
+            next(&mut row, &mut rows, offset);
             continue;
         }
         let shown = block(g);
         let w = width(&shown);
-        if used + w > cells {
-            if offset - g.len() == cursor {
+        if row.cells.len() + w > cells {
+            if from == cursor {
                 at = (rows.len() + 1, 0);
             }
-            rows.push(std::mem::take(&mut row));
-            used = 0;
+            next(&mut row, &mut rows, from);
         }
-        row.push_str(&shown);
-        used += w;
+        row.text.push_str(&shown);
+        row.cells.extend(std::iter::repeat_n(from, w));
+        row.end = offset;
     }
     if cursor >= offset {
-        if used >= cells {
-            rows.push(std::mem::take(&mut row));
-            used = 0;
+        if row.cells.len() >= cells {
+            next(&mut row, &mut rows, offset);
         }
-        at = (rows.len(), used);
+        at = (rows.len(), row.cells.len());
     }
     rows.push(row);
     Laid { rows, cursor: at }
@@ -81,8 +109,8 @@ pub fn height(app: &App, area: Rect) -> u16 {
     u16::try_from(laid.rows.len().clamp(1, most)).unwrap_or(1)
 }
 
-/// Draws the text; the terminal's cursor stands in it while one writes.
-pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+/// Draws the text; the terminal's cursor stands in it while one writes. Gives where which byte stands, for the mouse.
+pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Vec<CaretRow> {
     let prompt = prompt(app.room(), usize::from(area.width));
     let lead = width(&prompt);
     let cells = usize::from(area.width).saturating_sub(lead + 1).max(4);
@@ -95,7 +123,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
         let lead_text = if i == 0 { prompt.clone() } else { " ".repeat(lead) };
         let at = Rect { x: area.x, y, width: area.width, height: 1 };
         let body = match laid.rows.get(first + i) {
-            Some(row) => Span::styled(row.clone(), if writing { theme.text } else { theme.dim }),
+            Some(row) => Span::styled(row.text.clone(), if writing { theme.text } else { theme.dim }),
             None => Span::raw(""),
         };
         let style = if writing { theme.accent } else { theme.dim };
@@ -116,6 +144,9 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
         let y = area.y + u16::try_from(laid.cursor.0 - first).unwrap_or(0);
         frame.set_cursor_position(Position { x: x.min(area.right().saturating_sub(1)), y: y.min(area.bottom() - 1) });
     }
+    let x = area.x + u16::try_from(lead).unwrap_or(0);
+    let seen = laid.rows.into_iter().skip(first).zip(area.y..area.bottom());
+    seen.map(|(row, y)| CaretRow { y, x, cells: row.cells, end: row.end }).collect()
 }
 
 /// The rule above the text: says what it answers or changes, and how much is too much.
@@ -163,10 +194,14 @@ pub fn rule(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     );
 }
 
-/// The row above: who is typing or what was just said, and what waits below the view.
-pub fn status(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+/// The row above: a question, what was just said or who is typing, and what waits below the view; gives where the words
+/// stand that lead there.
+pub fn status(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Option<Rect> {
     let cells = usize::from(area.width);
-    let Some(room) = app.room() else { return said(app, theme, frame, area, cells) };
+    let Some(room) = app.room() else {
+        said(app, theme, frame, area, cells);
+        return None;
+    };
     let end = app.keymap.hint(Context::Browse, Action::Newest);
     let end = if app.mode == Mode::Browse { end } else { "End".to_owned() };
     let right = match (room.below, app.drawn.at_end) {
@@ -177,7 +212,10 @@ pub fn status(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     };
     let right = if room.repairing { format!("catching up… {right}") } else { right };
     let room_left = cells.saturating_sub(width(&right));
-    if let Some(toast) = &app.toast {
+    if let Some(pasted) = app.asked_paste() {
+        let words = format!(" {} lines pasted. A code block?", pasted.lines);
+        frame.render_widget(Line::styled(fit(&words, room_left), theme.accent), area);
+    } else if let Some(toast) = &app.toast {
         toasted(toast.error, &toast.text, theme, frame, area, room_left);
     } else if !room.typing.is_empty() {
         let names: Vec<String> = room.typing.iter().take(3).map(|(u, _)| u.name.to_string()).collect();
@@ -191,6 +229,7 @@ pub fn status(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let w = u16::try_from(width(&right)).unwrap_or(0).min(area.width);
     let at = Rect { x: area.right() - w, width: w, ..area };
     frame.render_widget(Line::styled(right, theme.unread), at);
+    (w > 0).then_some(at)
 }
 
 fn said(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect, cells: usize) {
@@ -209,56 +248,25 @@ fn toasted(error: bool, text: &str, theme: &Theme, frame: &mut Frame<'_>, area: 
 pub fn hints(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let key = |c, a| app.keymap.hint(c, a).replace("Ctrl+", "^");
     let compose = |a| key(Context::Compose, a);
-    let browse = |a| key(Context::Browse, a);
-    let room = app.room();
-    let reconnect =
-        matches!(app.line, Link::Waiting { .. } | Link::Refused(_)) && room.is_none_or(|r| r.editor.is_blank());
-    let mut hints: Vec<(String, &str)> = match app.mode {
+    let hints: Vec<(String, &str)> = match app.mode {
+        _ if app.overlay.is_some() => {
+            vec![("Enter".to_owned(), "take"), ("↑↓".to_owned(), "choose"), ("Esc".to_owned(), "close")]
+        }
+        _ if app.chord => {
+            vec![("^E".to_owned(), "write in $EDITOR"), ("any other key".to_owned(), "goes back")]
+        }
+        Mode::Compose if app.asked_paste().is_some() => vec![
+            (compose(Action::Complete), "code block"),
+            (compose(Action::Send), "keep as text"),
+            (compose(Action::Browse), "take it out"),
+            ("any other key".to_owned(), "goes on"),
+        ],
         Mode::Compose if app.popup.is_some() => {
             vec![(compose(Action::Complete), "take"), ("↑↓".to_owned(), "choose"), (compose(Action::Browse), "dismiss")]
         }
-        Mode::Compose => vec![
-            (compose(Action::Send), if reconnect { "reconnect now" } else { "send" }),
-            (key(Context::Global, Action::Help), "help"),
-            (compose(Action::Browse), if app.thread.is_some() { "close the thread" } else { "browse" }),
-            (key(Context::Global, Action::Jump), "jump"),
-            (compose(Action::Newline), "newline"),
-            (key(Context::Global, Action::Commands), "commands"),
-            (key(Context::Global, Action::Quit), "quit"),
-        ],
-        Mode::Browse => {
-            let key = room.and_then(|r| r.selected.as_ref());
-            let stored = key.and_then(|k| room.filter(|r| r.echo(k).is_none()));
-            let mine = key.and_then(|k| match (k, room) {
-                (crate::app::RowKey::Stored(seq), Some(r)) => r.timeline.message(*seq),
-                _ => None,
-            });
-            let mine = mine.is_some_and(|m| app.me.as_ref().is_some_and(|me| me.id == m.from.id));
-            let mut hints = vec![(browse(Action::Back), "back to writing")];
-            if stored.is_none() {
-                hints.extend([(browse(Action::Reply), "retry"), (browse(Action::Delete), "drop")]);
-            } else {
-                hints.push((browse(Action::Reply), "reply"));
-                if mine {
-                    hints.extend([(browse(Action::Edit), "edit"), (browse(Action::Delete), "delete")]);
-                }
-                hints.extend([
-                    (browse(Action::Thread), "thread"),
-                    (browse(Action::React), "react"),
-                    (browse(Action::Copy), "copy"),
-                ]);
-            }
-            hints.extend([
-                ("j k".to_owned(), "move"),
-                (browse(Action::MarkUnread), "unread"),
-                (browse(Action::Search), "search"),
-            ]);
-            hints
-        }
+        Mode::Compose => writing(app, &key),
+        Mode::Browse => browsing(app, &key),
     };
-    if app.overlay.is_some() {
-        hints = vec![("Enter".to_owned(), "take"), ("↑↓".to_owned(), "choose"), ("Esc".to_owned(), "close")];
-    }
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
     for (i, (key, what)) in hints.into_iter().filter(|(k, _)| !k.is_empty()).enumerate() {
@@ -275,21 +283,91 @@ pub fn hints(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::from(spans), area);
 }
 
-/// The proposals, above the composer.
-pub fn popup(app: &App, theme: &Theme, frame: &mut Frame<'_>, above: Rect) {
-    let Some(popup) = &app.popup else { return };
+/// While one writes.
+fn writing(app: &App, key: &dyn Fn(Context, Action) -> String) -> Vec<(String, &'static str)> {
+    let compose = |a| key(Context::Compose, a);
+    let empty = app.room().is_none_or(|r| r.editor.is_blank());
+    let reconnect = matches!(app.line, Link::Waiting { .. } | Link::Refused(_)) && empty;
+    let send = match (reconnect, &app.thread) {
+        (true, _) => "reconnect now",
+        (false, Some(_)) => "reply",
+        (false, None) => "send",
+    };
+    let help = (key(Context::Global, Action::Help), "help");
+    let Some(thread) = &app.thread else {
+        return vec![
+            (compose(Action::Send), send),
+            help,
+            (compose(Action::Browse), "browse"),
+            (key(Context::Global, Action::Jump), "jump"),
+            (compose(Action::Newline), "newline"),
+            (key(Context::Global, Action::Commands), "commands"),
+            (key(Context::Global, Action::Quit), "quit"),
+        ];
+    };
+    let other = if thread.focus { "timeline" } else { "thread" };
+    let switch = if empty { compose(Action::Complete) } else { key(Context::Global, Action::Focus) };
+    vec![
+        (compose(Action::Send), send),
+        (compose(Action::Browse), "close thread"),
+        (switch, other),
+        (compose(Action::PageUp), "browse"),
+        help,
+    ]
+}
+
+/// While a message is selected.
+fn browsing(app: &App, key: &dyn Fn(Context, Action) -> String) -> Vec<(String, &'static str)> {
+    let browse = |a| key(Context::Browse, a);
+    let message = match app.chosen() {
+        Some(crate::app::RowKey::Stored(seq)) => Some(app.message(*seq)),
+        _ => None,
+    };
+    let mut hints = vec![(browse(Action::Back), "back to writing")];
+    let in_thread = app.thread.as_ref().map(|t| t.focus);
+    match message {
+        None => hints.extend([(browse(Action::Reply), "retry"), (browse(Action::Delete), "drop")]),
+        Some(message) => {
+            let mine = message.is_some_and(|m| app.me.as_ref().is_some_and(|me| me.id == m.from.id));
+            hints.push((browse(Action::Reply), "reply"));
+            if mine {
+                hints.extend([(browse(Action::Edit), "edit"), (browse(Action::Delete), "delete")]);
+            }
+            if in_thread != Some(true) {
+                hints.push((browse(Action::Thread), "thread"));
+            }
+            hints.extend([(browse(Action::React), "react"), (browse(Action::Copy), "copy")]);
+        }
+    }
+    if let Some(thread) = in_thread {
+        hints.insert(1, (browse(Action::Focus), if thread { "timeline" } else { "thread" }));
+    }
+    hints.extend([
+        ("j k".to_owned(), "move"),
+        (browse(Action::MarkUnread), "unread"),
+        (browse(Action::Search), "search"),
+    ]);
+    hints
+}
+
+/// The proposals, above the composer; gives where each stands.
+pub fn popup(app: &App, theme: &Theme, frame: &mut Frame<'_>, above: Rect) -> Vec<(Rect, usize)> {
+    let Some(popup) = &app.popup else { return Vec::new() };
     let rows = u16::try_from(popup.items.len()).unwrap_or(0).min(above.y.saturating_sub(2));
     let widest = popup.items.iter().map(|(i, _)| width(&line(i))).max().unwrap_or(0).min(24);
     let cells = usize::from(above.width.saturating_sub(2)).min(70);
     let at = Rect { x: above.x + 1, y: above.y - rows, width: u16::try_from(cells).unwrap_or(0), height: rows };
     frame.render_widget(Clear, at);
+    let mut places = Vec::with_capacity(popup.items.len());
     for (i, ((insert, about), y)) in popup.items.iter().zip(at.y..).take(usize::from(rows)).enumerate() {
         let chosen = i == popup.selected;
         let text = format!("{} {}  {about}", if chosen { "›" } else { " " }, pad(insert, widest));
         let row = Rect { y, height: 1, ..at };
         let style: Style = if chosen { theme.choice.into() } else { theme.popup.into() };
         frame.render_widget(Line::styled(pad(&text, cells), style), row);
+        places.push((row, i));
     }
+    places
 }
 
 #[cfg(test)]
@@ -306,6 +384,23 @@ mod tests {
         assert_eq!(at("abcde", 5), (1, 0));
         assert_eq!(at("日本語", 6), (1, 0));
         assert_eq!(at("a\n\nb", 2), (1, 0));
+    }
+
+    #[test]
+    fn each_cell_knows_its_byte() {
+        let laid = lay("aé日b\nc", 0, 4, 3);
+        let cells: Vec<(&[usize], usize)> = laid.rows.iter().map(|r| (r.cells.as_slice(), r.end)).collect();
+        assert_eq!(cells, [(&[0, 1, 3, 3][..], 6), (&[6][..], 7), (&[8][..], 9)]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_laid_out_only_near_the_cursor() {
+        let text = "é".repeat(500_000);
+        for cursor in [0, 500_000, 1_000_000] {
+            let laid = lay(&text, cursor, 40, 8);
+            assert!(laid.rows.len() < 1_000, "{}", laid.rows.len());
+            assert!(laid.cursor.0 < laid.rows.len());
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use chat_common::Timestamp;
 use chat_common::model::Message;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::highlight::highlight;
@@ -264,7 +264,7 @@ fn reactions(cx: &Context<'_>, m: &Message, body: &mut Vec<Line<'static>>) {
         return;
     }
     let mut pieces = Vec::new();
-    for r in &m.reactions {
+    for (which, r) in (0u8..=u8::MAX).zip(&m.reactions) {
         let emoji = line(r.emoji.as_str());
         // One's own are in brackets, so that it does not hang on the colour.
         let (text, style): (String, Style) = if r.me {
@@ -272,7 +272,8 @@ fn reactions(cx: &Context<'_>, m: &Message, body: &mut Vec<Line<'static>>) {
         } else {
             (format!("{emoji} {}", r.count), cx.theme.dim.into())
         };
-        pieces.push(Piece::new(text, style));
+        // Which reaction it is travels in a colour that nothing shows; a press of the mouse finds it again.
+        pieces.push(Piece::new(text, style.underline_color(Color::Indexed(which))));
         pieces.push(Piece::new("  ", cx.theme.dim));
     }
     pieces.pop();

@@ -3,6 +3,7 @@
 
 mod composer;
 mod highlight;
+mod hits;
 mod links;
 mod markdown;
 mod message;
@@ -16,15 +17,15 @@ mod top;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
-
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::app::{App, Drawn, Line as Link};
+use crate::app::thread::Thread;
+use crate::app::{App, Drawn, Line as Link, Target, Zone};
 use crate::theme::Theme;
 
+pub use self::hits::Hits;
 pub use self::links::{Links, number as link_number};
 pub use self::message::clock;
 
@@ -32,10 +33,7 @@ pub use self::message::clock;
 #[derive(Debug, Default)]
 pub struct Cache {
     lines: timeline::Cache,
-    tabs: Vec<(Range<u16>, usize)>,
-    tab_row: u16,
-    side: Vec<(u16, usize)>,
-    side_columns: Range<u16>,
+    hits: Hits,
     links: Links,
 }
 
@@ -50,18 +48,9 @@ impl Cache {
         &self.links
     }
 
-    /// The room a click on this cell means.
-    pub fn room_at(&self, column: u16, row: u16) -> Option<usize> {
-        if row == self.tab_row
-            && let Some((_, i)) = self.tabs.iter().find(|(r, _)| r.contains(&column))
-        {
-            return Some(*i);
-        }
-        self.side_columns
-            .contains(&column)
-            .then(|| self.side.iter().find(|(r, _)| *r == row))
-            .flatten()
-            .map(|(_, i)| *i)
+    /// What stands where, for the mouse.
+    pub fn hits(&self) -> &Hits {
+        &self.hits
     }
 }
 
@@ -76,8 +65,7 @@ const PANE: u16 = 130;
 pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) -> Drawn {
     let screen = frame.area();
     frame.buffer_mut().set_style(screen, theme.text.0);
-    cache.tabs.clear();
-    cache.side.clear();
+    cache.hits.clear();
     cache.links.clear();
     if screen.width < LEAST.0 || screen.height < LEAST.1 {
         let words = format!("needs {}×{}", LEAST.0, LEAST.1);
@@ -95,27 +83,33 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
         None => 0,
     };
     let top = Rect { height: 1, ..screen };
-    cache.tabs = top::rooms(app, theme, frame, top, left == 0);
-    cache.tab_row = top.y;
+    for (cells, i) in top::rooms(app, theme, frame, top, left == 0) {
+        cache.hits.add(Rect { x: cells.start, width: cells.end - cells.start, ..top }, Target::Room(i));
+    }
     let below = Rect { y: screen.y + 1, height: screen.height - 1, ..screen };
     if left > 0 {
         let area = Rect { width: left, ..below };
-        cache.side_columns = area.x..area.right();
-        cache.side = side::rooms(app, theme, frame, area);
+        for (y, i) in side::rooms(app, theme, frame, area) {
+            cache.hits.add(Rect { y, height: 1, ..area }, Target::Room(i));
+        }
     }
+    let mut beside = None;
     if right > 0 {
         let area = Rect { x: screen.right() - right, width: right, ..below };
         match &app.thread {
             Some(thread) => {
                 let area = side::ruled(theme, frame, area);
-                thread::draw(app, thread, theme, frame, area);
+                beside = Some(threaded(app, thread, theme, cache, frame, area));
             }
             None => side::members(app, theme, frame, area),
         }
     }
     let body = Rect { x: below.x + left, width: below.width - left - right, ..below };
-    let drawn = column(app, theme, cache, frame, body);
-    overlay::draw(app, theme, frame);
+    let mut drawn = column(app, theme, cache, frame, body);
+    drawn.thread = drawn.thread.or(beside);
+    drawn.left = left > 0;
+    drawn.right = right > 0 && app.thread.is_none();
+    overlay::draw(app, theme, &mut cache.hits, frame);
     if app.ascii {
         ascii(frame);
     }
@@ -152,7 +146,9 @@ fn column(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>, bo
     y -= 1;
     composer::hints(app, theme, frame, row(y));
     y -= write;
-    composer::draw(app, theme, frame, Rect { y, height: write, ..body });
+    let place = Rect { y, height: write, ..body };
+    let carets = composer::draw(app, theme, frame, place);
+    cache.hits.carets(place, carets);
     y -= 1;
     let rule = row(y);
     composer::rule(app, theme, frame, rule);
@@ -165,23 +161,38 @@ fn column(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>, bo
     {
         from += refused(&error.message, theme, frame, Rect { y: from, height: y - from - 1, ..body });
     }
-    if let Some(thread) = app.thread.as_ref().filter(|_| frame.area().width < SIDEBAR || app.bare) {
-        thread::draw(app, thread, theme, frame, Rect { y: from, height: y - from, ..body });
-        composer::status(app, theme, frame, status);
-        composer::popup(app, theme, frame, rule);
+    let place = Rect { y: from, height: y - from, ..body };
+    let over = |t: &&Thread| t.focus && (frame.area().width < SIDEBAR || app.bare);
+    let drawn = if let Some(thread) = app.thread.as_ref().filter(over) {
         // Nothing of the timeline is seen.
-        return Drawn { rows: Vec::new(), height: y - from, at_end: false };
+        let seen = threaded(app, thread, theme, cache, frame, place);
+        Drawn { height: place.height, thread: Some(seen), ..Drawn::default() }
+    } else {
+        let drawn = timeline::draw(app, theme, (&mut cache.lines, &mut cache.links), frame, place);
+        cache.hits.rows(app, Zone::Timeline, &drawn, place, frame.buffer_mut(), &cache.links);
+        drawn
+    };
+    if let Some(at) = composer::status(app, theme, frame, status) {
+        cache.hits.add(at, Target::Newest);
     }
-    let drawn = timeline::draw(
-        app,
-        theme,
-        (&mut cache.lines, &mut cache.links),
-        frame,
-        Rect { y: from, height: y - from, ..body },
-    );
-    composer::status(app, theme, frame, status);
-    composer::popup(app, theme, frame, rule);
+    for (at, i) in composer::popup(app, theme, frame, rule) {
+        cache.hits.add(at, Target::Proposal(i));
+    }
     drawn
+}
+
+/// The thread and what of it the mouse can mean.
+fn threaded(
+    app: &App,
+    thread: &Thread,
+    theme: &Theme,
+    cache: &mut Cache,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) -> Box<Drawn> {
+    let (drawn, place) = thread::draw(app, thread, theme, &mut cache.links, frame, area);
+    cache.hits.rows(app, Zone::Thread, &drawn, place, frame.buffer_mut(), &cache.links);
+    Box::new(drawn)
 }
 
 /// Why there is no line and will be none by itself; returns the rows taken.

@@ -6,15 +6,22 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Clear};
 
+use super::hits::Hits;
 use super::text::{Piece, fit, line, pad, width, wrap};
 use crate::app::picker::{Picker, PickerKind};
-use crate::app::{App, Overlay};
+use crate::app::{App, Overlay, Target, Zone};
 use crate::theme::Theme;
 
 /// Draws what lies on top, if anything does.
-pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
+pub fn draw(app: &App, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>) {
+    if app.overlay.is_some() {
+        // Nothing below it is meant by the mouse.
+        hits.clear();
+        hits.add(frame.area(), Target::Outside);
+        hits.zone(frame.area(), Zone::List);
+    }
     match &app.overlay {
-        Some(Overlay::Picker(picker)) => list(picker, theme, frame),
+        Some(Overlay::Picker(picker)) => list(picker, theme, hits, frame),
         Some(Overlay::Confirm { question, .. }) => confirm(question, theme, frame),
         None => {}
     }
@@ -66,7 +73,7 @@ enum Row<'a> {
     Entry(usize),
 }
 
-fn list(picker: &Picker, theme: &Theme, frame: &mut Frame<'_>) {
+fn list(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>) {
     let screen = frame.area();
     let cells = screen.width.saturating_sub(4).min(90).max(screen.width.min(20));
     let inner = window(frame, theme, picker.title(), cells, screen.height.saturating_sub(4).clamp(6, 30));
@@ -83,10 +90,12 @@ fn list(picker: &Picker, theme: &Theme, frame: &mut Frame<'_>) {
         let at = Rect { y: inner.bottom() - 1, height: 1, ..inner };
         frame.render_widget(Line::styled(fit(&format!(" {}", picker.note), whole), theme.dim), at);
     }
-    rows(picker, theme, frame, area);
+    // A press on the frame or the query means nothing.
+    hits.within(inner);
+    rows(picker, theme, hits, frame, area);
 }
 
-fn rows(picker: &Picker, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, area: Rect) {
     let mut rows = Vec::with_capacity(picker.shown.len());
     let grouped = picker.query.is_empty() || picker.kind == PickerKind::Help;
     let mut group = "";
@@ -137,6 +146,7 @@ fn rows(picker: &Picker, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
                     Span::styled(format!("  {detail}{}", " ".repeat(gap)), b),
                 ];
                 frame.render_widget(Line::from(spans), at);
+                hits.add(at, Target::Entry(*n));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Screens as snapshots, and what must hold for every screen.
 
+mod pointing;
+
 use chat_common::event::server::{Hint, Removal, ServerInfo, ServerRole};
 use chat_common::event::{Entry, EntryBody, Ready};
 use chat_common::model::{Member, Message, Presence, Reaction, Role, RoomKind, RoomSummary, Status, User, UserKind};

@@ -18,7 +18,7 @@ use crate::app::{App, Drawn, Line as Link, Mode, Room, RoomId, RowKey, Scroll};
 use crate::theme::Theme;
 
 /// Messages of one author within such a stretch of time show the name once.
-const TOGETHER_MS: i64 = 5 * 60 * 1000;
+pub const TOGETHER_MS: i64 = 5 * 60 * 1000;
 /// Wrapped items kept; beyond it all are forgotten and wrapped again as needed.
 const MOST: usize = 4_000;
 
@@ -114,7 +114,7 @@ pub fn draw(
 ) -> Drawn {
     let Some(room) = app.room() else {
         welcome(app, None, theme, frame, area);
-        return Drawn { rows: Vec::new(), height: area.height, at_end: true };
+        return Drawn { height: area.height, at_end: true, ..Drawn::default() };
     };
     cache.follow(app);
     let columns = Columns::new(usize::from(area.width), app.bare);
@@ -122,7 +122,7 @@ pub fn draw(
     let shown = view.collect(usize::from(area.height));
     if shown.is_empty() {
         welcome(app, Some(room), theme, frame, area);
-        return Drawn { rows: Vec::new(), height: area.height, at_end: true };
+        return Drawn { height: area.height, at_end: true, ..Drawn::default() };
     }
     let at_end = shown.back().is_some_and(|r| Some(&r.key) == room.last_key().as_ref() && r.line + 1 == r.of);
     let top = area.height.saturating_sub(u16::try_from(shown.len()).unwrap_or(u16::MAX));
@@ -147,7 +147,7 @@ pub fn draw(
         let at = Rect { x: area.x.saturating_add(x), y: area.y + top + i, width: cells, height: 1 };
         links::mark(frame, links, at.intersection(area), &url);
     }
-    Drawn { rows, height: area.height, at_end }
+    Drawn { rows, height: area.height, at_end, ..Drawn::default() }
 }
 
 impl View<'_> {

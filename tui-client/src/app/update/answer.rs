@@ -37,6 +37,7 @@ pub(super) fn answer(app: &mut App, tag: u64, result: Result<Answer, ErrorBody>,
         (Pending::Thread(id, root), Answer::Thread(reply)) => {
             threads::page(app, (id, root), reply.messages, reply.next, fx);
         }
+        (Pending::Root(id, root), Answer::History(page)) => threads::head(app, (id, root), page.messages),
         (Pending::Who(id), Answer::Members(reply)) => {
             if let Some(room) = app.by_id_mut(id) {
                 room.members = reply.members;
@@ -111,7 +112,7 @@ fn failed(app: &mut App, pending: &Pending, error: &ErrorBody) {
             }
             return;
         }
-        Pending::Rooms | Pending::Who(_) => return,
+        Pending::Rooms | Pending::Who(_) | Pending::Root(..) => return,
         _ => {}
     }
     app.complain(App::explain(error));

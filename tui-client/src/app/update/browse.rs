@@ -1,53 +1,69 @@
 //! Looking around: moving the selection, and what one letter does to the selected message.
 
-use chat_common::Seq;
 use chat_common::event::history;
+use chat_common::model::Message;
+use chat_common::{RoomRef, Seq};
 
-use super::{global, reading, threads};
+use super::{global, moving, threads};
+use crate::app::editor::Editor;
 use crate::app::msg::{EchoState, RowKey};
 use crate::app::picker::PickerKind;
 use crate::app::room::{Loading, Purpose};
-use crate::app::{App, Ask, Confirmed, Effect, Mode, Overlay, Pending, Scroll};
+use crate::app::{App, Ask, Confirmed, Effect, Mode, Overlay, Pending, Scroll, Zone};
 use crate::keymap::{Action, Context};
+
+/// Links of one message offered in a list.
+const MOST_LINKS: usize = 50;
 
 /// Begins to look around, at the last message in view.
 pub(super) fn enter(app: &mut App) {
     app.popup = None;
-    let last_seen = app.drawn.rows.last().map(|(k, ..)| k.clone());
-    let Some(room) = app.room_mut() else { return };
-    let key = match room.scroll {
-        Scroll::Follow => room.last_key(),
-        _ => last_seen.and_then(|k| room.nearest(&k)).or_else(|| room.last_key()),
-    };
-    if key.is_none() {
+    let zone = app.focus_zone();
+    let begun = moving::rows(app, zone).is_some_and(|(list, seen)| moving::begin(list, &seen));
+    if begun {
+        app.mode = Mode::Browse;
+    } else {
         app.say("there are no messages yet");
-        return;
     }
-    room.selected = key;
-    app.mode = Mode::Browse;
 }
 
 /// Back to writing; the view goes to the end where it was there already.
 pub(super) fn leave(app: &mut App) {
     app.mode = Mode::Compose;
-    let at_end = app.drawn.at_end;
+    let zone = app.focus_zone();
+    if let Some((list, seen)) = moving::rows(app, zone)
+        && seen.at_end
+    {
+        list.to_end();
+    }
+    if let Some(thread) = &mut app.thread {
+        thread.selected = None;
+    }
     if let Some(room) = app.room_mut() {
         room.selected = None;
-        if at_end {
-            room.follow();
-        }
     }
 }
 
 /// To the newest message.
 pub(super) fn newest(app: &mut App) {
-    let browsing = app.mode == Mode::Browse;
-    if let Some(room) = app.room_mut() {
-        room.follow();
-        if browsing {
-            room.selected = room.last_key();
-        }
+    let (browsing, zone) = (app.mode == Mode::Browse, app.focus_zone());
+    if let Some((list, _)) = moving::rows(app, zone) {
+        moving::newest(list, browsing);
     }
+}
+
+/// Gives the keys that move to the other side; true if there are two.
+pub(super) fn other_side(app: &mut App) -> bool {
+    let Some(thread) = &mut app.thread else { return false };
+    thread.focus = !thread.focus;
+    if app.mode == Mode::Browse {
+        thread.selected = None;
+        if let Some(room) = app.room_mut() {
+            room.selected = None;
+        }
+        enter(app);
+    }
+    true
 }
 
 pub(super) fn press(app: &mut App, action: Option<Action>, fx: &mut Vec<Effect>) {
@@ -59,68 +75,27 @@ pub(super) fn press(app: &mut App, action: Option<Action>, fx: &mut Vec<Effect>)
     if global::act(app, action, fx) {
         return;
     }
+    let zone = app.focus_zone();
+    let Some((list, seen)) = moving::rows(app, zone) else { return leave(app) };
     match action {
         Action::Back => leave(app),
-        Action::Up => step(app, true),
-        Action::Down => step(app, false),
-        Action::PageUp => page(app, true),
-        Action::PageDown => page(app, false),
+        Action::Up => drop(moving::step(list, &seen, true)),
+        Action::Down => {
+            if !moving::step(list, &seen, false) {
+                leave(app);
+            }
+        }
+        Action::PageUp => moving::page(list, &seen, true),
+        Action::PageDown => moving::page(list, &seen, false),
         Action::Newest => newest(app),
+        Action::Oldest if zone == Zone::Thread => {
+            let first = list.first();
+            *list.view() = first.clone().map_or(Scroll::Follow, |key| Scroll::Top(key, 0));
+            *list.choice() = first;
+        }
         Action::Oldest => oldest(app, fx),
         _ => on_message(app, action, fx),
     }
-}
-
-fn step(app: &mut App, up: bool) {
-    let height = i32::from(app.drawn.height.max(2)) / 2;
-    let rows = &app.drawn.rows;
-    let in_view = |key: &RowKey, first: bool| {
-        rows.iter().any(|(k, line, of)| k == key && if first { *line == 0 } else { line + 1 == *of })
-    };
-    let Some(room) = app.rooms.get(app.active) else { return };
-    let Some(key) = room.selected.clone().and_then(|k| room.nearest(&k)) else { return enter(app) };
-    // A message taller than the view is read before it is left.
-    if rows.iter().any(|(k, ..)| *k == key) && !in_view(&key, up) {
-        return reading::scroll_by(app, if up { -height } else { height });
-    }
-    let next = if up { room.key_before(&key) } else { room.key_after(&key) };
-    let Some(next) = next else {
-        if !up {
-            leave(app);
-        }
-        return;
-    };
-    let (visible, bottom) =
-        (in_view(&next, true) && in_view(&next, false), rows.last().map(|(k, l, _)| (k.clone(), *l)));
-    let Some(room) = app.room_mut() else { return };
-    if !visible {
-        room.scroll = if up { Scroll::Top(next.clone(), 0) } else { Scroll::Bottom(next.clone(), u16::MAX) };
-    } else if let (Scroll::Follow, Some((key, line))) = (&room.scroll, bottom) {
-        room.scroll = Scroll::Bottom(key, line);
-    }
-    if room.last_key().as_ref() == Some(&next) {
-        room.follow();
-    }
-    room.selected = Some(next);
-}
-
-fn page(app: &mut App, up: bool) {
-    let rows = &app.drawn.rows;
-    let full = rows.len() >= usize::from(app.drawn.height);
-    let edge = if up { rows.get(1.min(rows.len().saturating_sub(1))) } else { rows.get(rows.len().saturating_sub(2)) };
-    let Some((key, line, _)) = edge.cloned() else { return };
-    let at_end = app.drawn.at_end;
-    let Some(room) = app.room_mut() else { return };
-    if up && !full {
-        room.selected = room.first_key();
-        return;
-    }
-    if !up && at_end {
-        return newest(app);
-    }
-    let at_top = up && room.first_key().as_ref() == Some(&key);
-    room.scroll = if up { Scroll::Bottom(key.clone(), line) } else { Scroll::Top(key.clone(), line) };
-    room.selected = if at_top { room.first_key() } else { Some(key) };
 }
 
 /// To the oldest message the server keeps; it is fetched if need be.
@@ -145,12 +120,12 @@ pub(super) fn oldest(app: &mut App, fx: &mut Vec<Effect>) {
 
 fn on_message(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
     let Some(room) = app.room() else { return };
-    let Some(key) = room.selected.clone() else { return };
+    let Some(key) = app.chosen().cloned() else { return };
     if let RowKey::Echo(_) = key {
         return on_echo(app, &key, action, fx);
     }
     let RowKey::Stored(seq) = key else { return };
-    let Some(message) = room.timeline.message(seq).cloned() else {
+    let Some(message) = app.message(seq).cloned() else {
         return app.say("this is not a message");
     };
     let mine = app.me.as_ref().is_some_and(|me| me.id == message.from.id);
@@ -159,6 +134,8 @@ fn on_message(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
         return app.say("this message is gone");
     };
     match action {
+        // In a thread everything written answers what it is about.
+        Action::Reply if app.focus_zone() == Zone::Thread => leave(app),
         Action::Reply => {
             leave(app);
             if let Some(room) = app.room_mut() {
@@ -166,51 +143,70 @@ fn on_message(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
             }
         }
         Action::Edit if !mine => app.say("only your own messages can be edited"),
-        Action::Edit => {
-            leave(app);
-            if let Some(room) = app.room_mut() {
-                let waiting = std::mem::take(&mut room.editor);
-                room.editor.set(&text);
-                room.purpose = Purpose::Edit(seq, Box::new(waiting));
-            }
-        }
+        Action::Edit => edit(app, seq, &text),
         Action::Delete => {
             let line: String = text.lines().next().unwrap_or_default().chars().take(60).collect();
             let question = format!("Delete this message for everyone?\n{}: {line}", message.from.name);
             app.overlay = Some(Overlay::Confirm { question, yes: Confirmed::Delete(id, seq) });
         }
+        Action::Thread if app.focus_zone() == Zone::Thread => app.say("this is its thread"),
         Action::Thread => threads::open(app, seq, fx),
         Action::React => global::open(app, PickerKind::React(id, seq), fx),
         Action::Copy => {
             fx.push(Effect::Copy(text));
             app.say("copied");
         }
-        Action::Open => match link(&text) {
-            Some(link) => {
-                fx.push(Effect::Copy(link.to_owned()));
-                let link = link.to_owned();
-                app.say(format!("copied {link}"));
-            }
-            None => app.say("there is no link in it"),
+        Action::Open => match links(&text).as_slice() {
+            [] => app.say("there is no link in it"),
+            [link] => fx.push(Effect::OpenLink((*link).to_owned())),
+            _ => global::open(app, PickerKind::Links(text), fx),
         },
-        Action::MarkUnread => {
-            let read = seq.prev();
-            let me = app.me.as_ref().map(|u| u.id);
-            if let Some(room) = app.room_mut() {
-                room.hold_read = true;
-                room.read = read;
-                room.mark_sent = read;
-                room.divider = Some(read);
-                let others = room.timeline.items().range(seq..).filter_map(|(_, i)| i.message());
-                room.unread =
-                    u32::try_from(others.filter(|m| Some(m.from.id) != me && !m.deleted).count()).unwrap_or(0);
-            }
-            let mark = history::Mark { room: target, seq: read, force: Some(true) };
-            let ask = app.ask(Ask::Mark(mark), Pending::Say("unread from here".to_owned()));
-            fx.push(ask);
-        }
+        Action::MarkUnread => mark_unread(app, seq, target, fx),
         _ => {}
     }
+}
+
+/// Begins to edit a message of one's own; what was being written waits.
+fn edit(app: &mut App, seq: Seq, text: &str) {
+    leave(app);
+    let Some(room) = app.room_mut() else { return };
+    let waiting = match std::mem::take(&mut room.purpose) {
+        // Another message was being edited: what waits is still the draft before it.
+        Purpose::Edit(_, waiting) => *waiting,
+        _ => std::mem::take(&mut room.editor),
+    };
+    room.editor = Editor::default();
+    room.editor.set(text);
+    room.purpose = Purpose::Edit(seq, Box::new(waiting));
+}
+
+/// Edits the newest message of one's own that is loaded.
+pub(super) fn edit_last(app: &mut App) {
+    let Some(me) = app.me.as_ref().map(|u| u.id) else { return app.say("not connected yet") };
+    let Some(room) = app.room() else { return };
+    let within = app.thread.as_ref().filter(|t| t.focus && t.room == room.id).map(|t| t.root);
+    let own = |m: &&Message| m.from.id == me && m.text.is_some() && within.is_none_or(|w| m.reply_to == Some(w));
+    let last = room.timeline.items().values().rev().filter_map(|i| i.message()).find(own);
+    match last.and_then(|m| Some((m.seq, m.text.clone()?))) {
+        Some((seq, text)) => edit(app, seq, &text),
+        None => app.say("there is no message of yours to edit here"),
+    }
+}
+
+fn mark_unread(app: &mut App, seq: Seq, target: RoomRef, fx: &mut Vec<Effect>) {
+    let read = seq.prev();
+    let me = app.me.as_ref().map(|u| u.id);
+    if let Some(room) = app.room_mut() {
+        room.hold_read = true;
+        room.read = read;
+        room.mark_sent = read;
+        room.divider = Some(read);
+        let others = room.timeline.items().range(seq..).filter_map(|(_, i)| i.message());
+        room.unread = u32::try_from(others.filter(|m| Some(m.from.id) != me && !m.deleted).count()).unwrap_or(0);
+    }
+    let mark = history::Mark { room: target, seq: read, force: Some(true) };
+    let ask = app.ask(Ask::Mark(mark), Pending::Say("unread from here".to_owned()));
+    fx.push(ask);
 }
 
 fn on_echo(app: &mut App, key: &RowKey, action: Action, fx: &mut Vec<Effect>) {
@@ -235,19 +231,28 @@ fn on_echo(app: &mut App, key: &RowKey, action: Action, fx: &mut Vec<Effect>) {
     }
 }
 
-/// The first link of a text.
-fn link(text: &str) -> Option<&str> {
-    let at = text.find("https://").into_iter().chain(text.find("http://")).min()?;
-    let rest = &text[at..];
-    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`')).unwrap_or(rest.len());
-    Some(rest[..end].trim_end_matches(['.', ',', ')', ';', ':', '!', '?']))
+/// The links of a text, each once, in order.
+pub(super) fn links(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("https://").into_iter().chain(rest.find("http://")).min() {
+        rest = &rest[at..];
+        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`')).unwrap_or(rest.len());
+        let link = rest[..end].trim_end_matches(['.', ',', ')', ';', ':', '!', '?']);
+        if !found.contains(&link) && found.len() < MOST_LINKS {
+            found.push(link);
+        }
+        rest = &rest[end..];
+    }
+    found
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_first_link_is_found_without_the_sentence_around_it() {
-        assert_eq!(super::link("see (http://a.example/x), or https://b"), Some("http://a.example/x"));
-        assert_eq!(super::link("no link"), None);
+    fn links_are_found_without_the_sentence_around_them() {
+        let text = "see (http://a.example/x), or https://b; http://a.example/x";
+        assert_eq!(super::links(text), ["http://a.example/x", "https://b"]);
+        assert!(super::links("no link").is_empty());
     }
 }

@@ -3,25 +3,28 @@
 use std::time::Duration;
 
 use chat_common::event::{message, presence};
+use chat_common::text::TextError;
 use chat_common::{RoomRef, text};
 
-use super::{DRAFT_WITHIN, browse, commands, global, threads};
+use super::{DRAFT_WITHIN, browse, commands, global, pasting, threads};
 use crate::app::complete::{self, Popup};
 use crate::app::editor::Editor;
 use crate::app::msg::{Echo, EchoState};
-use crate::app::room::Purpose;
-use crate::app::{App, Ask, Effect, Line, Pending};
+use crate::app::room::{Purpose, RoomId};
+use crate::app::{App, Ask, Confirmed, Effect, Line, Overlay, Pending, parts};
 use crate::command;
 use crate::keymap::{Action, Context, Key, KeyCode};
 
 /// "Is typing" is told at most this often.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
+/// Messages that one text is offered to be sent as; a server lets through so many at once.
+const MOST_PARTS: usize = 20;
 /// Texts kept for going back to.
 const HISTORY: usize = 100;
 
 pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
     let action = app.keymap.action(Context::Compose, key);
-    if popup(app, action, fx) {
+    if pasting::answer(app, action, fx) || popup(app, action, fx) {
         return;
     }
     match action {
@@ -66,6 +69,22 @@ fn popup(app: &mut App, action: Option<Action>, fx: &mut Vec<Effect>) -> bool {
     true
 }
 
+/// Takes the proposal that was pointed at.
+pub(super) fn take_proposal(app: &mut App, index: usize, fx: &mut Vec<Effect>) {
+    if let Some(popup) = app.popup.as_mut().filter(|p| index < p.items.len()) {
+        popup.selected = index;
+        complete_word(app, fx);
+    }
+}
+
+/// Does an action that was chosen from a list of them.
+pub(super) fn chosen(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
+    match action {
+        Action::Editor => fx.extend(app.room().map(|room| Effect::Edit(room.editor.text().to_owned()))),
+        action => act(app, action, fx),
+    }
+}
+
 fn complete_word(app: &mut App, fx: &mut Vec<Effect>) {
     let Some(Popup { from, items, selected, .. }) = app.popup.take() else { return };
     if let (Some(room), Some((insert, _))) = (app.rooms.get_mut(app.active), items.get(selected)) {
@@ -86,6 +105,8 @@ fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
         }
         Action::Up if empty => return browse::enter(app),
         Action::Newest => return browse::newest(app),
+        Action::EditLast => return browse::edit_last(app),
+        Action::Complete if empty && browse::other_side(app) => return,
         Action::LineEnd if empty => return browse::newest(app),
         Action::Complete => {
             app.dismissed = None;
@@ -93,6 +114,7 @@ fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
             return complete_word(app, fx);
         }
         Action::Editor => {
+            app.popup = None;
             app.chord = true;
             return;
         }
@@ -141,6 +163,7 @@ fn edit(editor: &mut Editor, action: Action) {
         Action::KillWordLeft => editor.kill_word_left(),
         Action::KillWordRight => editor.kill_word_right(),
         Action::Yank => editor.yank(),
+        Action::Transpose => editor.transpose(),
         Action::Undo => editor.undo(),
         Action::Redo => editor.redo(),
         _ => {}
@@ -148,7 +171,7 @@ fn edit(editor: &mut Editor, action: Action) {
 }
 
 /// Shows the proposals for the word at the cursor, unless they were dismissed.
-fn propose(app: &mut App) {
+pub(super) fn propose(app: &mut App) {
     let proposal = complete::propose(app);
     let dismissed = app.dismissed.is_some() && app.dismissed == proposal.as_ref().map(|p| p.from);
     if proposal.is_none() {
@@ -225,6 +248,7 @@ fn send(app: &mut App, fx: &mut Vec<Effect>) {
     let body = if plain && typed.starts_with("//") { &typed[1..] } else { &typed };
     let clean = match text::clean(body, app.limits.text_bytes) {
         Ok(clean) => clean,
+        Err(TextError::TooLong { .. }) if plain => return too_long(app, body.len()),
         Err(error) => return app.complain(format!("{error}; it is not sent")),
     };
     let (at, target) = (app.active, room.target.clone());
@@ -237,6 +261,7 @@ fn send(app: &mut App, fx: &mut Vec<Effect>) {
                 room.editor = *waiting;
                 room.purpose = Purpose::Say;
             }
+            threads::go_on(app);
         }
         Purpose::Say | Purpose::Reply(_) => {
             take(app, at, &typed);
@@ -244,6 +269,41 @@ fn send(app: &mut App, fx: &mut Vec<Effect>) {
             threads::go_on(app);
         }
     }
+    changed(app, fx);
+}
+
+/// What does not fit into one message is offered as several; nothing is taken from the line before the answer.
+fn too_long(app: &mut App, bytes: usize) {
+    let limit = app.limits.text_bytes;
+    let Some(room) = app.room() else { return };
+    let n = parts::messages(room.editor.text(), limit).len();
+    let (id, title) = (room.id, room.title());
+    let size = format!("{bytes} bytes, {limit} are allowed in a message");
+    if n > MOST_PARTS {
+        let target = room.draft_key();
+        return app.complain(format!("{size}; save it: chat-tui send -r {target} --split -f FILE sends it in {n}"));
+    }
+    let question = format!("Send it to {title} as {n} messages?\nIt has {size}.");
+    app.overlay = Some(Overlay::Confirm { question, yes: Confirmed::Split(id) });
+}
+
+/// Sends what is written as several messages, in order.
+pub(super) fn send_parts(app: &mut App, id: RoomId, fx: &mut Vec<Effect>) {
+    let Some(at) = app.rooms.iter().position(|r| r.id == id) else { return };
+    let typed = app.rooms[at].editor.text().to_owned();
+    let limit = app.limits.text_bytes;
+    let pieces: Result<Vec<String>, _> = parts::messages(&typed, limit).iter().map(|p| text::clean(p, limit)).collect();
+    let pieces = match pieces {
+        Ok(pieces) => pieces,
+        Err(error) => return app.complain(format!("{error}; it is not sent")),
+    };
+    let purpose = app.rooms[at].purpose.clone();
+    take(app, at, &typed);
+    for piece in pieces {
+        app.rooms[at].purpose = purpose.clone();
+        say(app, at, piece, fx);
+    }
+    threads::go_on(app);
     changed(app, fx);
 }
 

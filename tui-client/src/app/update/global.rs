@@ -22,8 +22,10 @@ pub(super) fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) -> bool {
         Action::Jump => open(app, PickerKind::Jump, fx),
         Action::Commands => open(app, PickerKind::Commands, fx),
         Action::Search => open(app, PickerKind::Search, fx),
-        Action::Sidebar => app.sidebar = Some(!app.sidebar.unwrap_or(false)),
-        Action::Pane => app.pane = Some(!app.pane.unwrap_or(false)),
+        Action::Sidebar => side(app, true),
+        Action::Pane => side(app, false),
+        Action::Focus if super::browse::other_side(app) => {}
+        Action::Focus => app.say("there is one side; t on a message opens its thread"),
         Action::Bare => app.bare = !app.bare,
         Action::NextUnread => next_unread(app),
         Action::NextRoom => step(app, 1),
@@ -39,6 +41,15 @@ pub(super) fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) -> bool {
         },
     }
     true
+}
+
+/// Shows or hides a side column; what one sees decides which of the two is meant.
+fn side(app: &mut App, left: bool) {
+    let shown = if left { app.drawn.left } else { app.drawn.right };
+    *(if left { &mut app.sidebar } else { &mut app.pane }) = Some(!shown);
+    if app.bare {
+        app.say(format!("{} leaves the bare view first", hint(app, Action::Bare)));
+    }
 }
 
 fn hint(app: &App, action: Action) -> String {
@@ -58,6 +69,7 @@ fn clear(app: &mut App, fx: &mut Vec<Effect>) {
     match std::mem::take(&mut room.purpose) {
         Purpose::Edit(_, waiting) => {
             room.editor = *waiting;
+            super::threads::go_on(app);
             app.say("the message stays as it was");
         }
         Purpose::Reply(seq) if !room.editor.is_empty() => {
@@ -87,6 +99,7 @@ pub(super) fn switch(app: &mut App, index: usize) {
         return;
     }
     app.popup = None;
+    app.pasted = None;
     app.overlay = None;
     app.mode = Mode::Compose;
     app.history_at = None;
@@ -176,6 +189,10 @@ pub(super) fn items(app: &App, kind: &PickerKind) -> Vec<PickItem> {
             .map(|(name, emoji)| PickItem::new(format!("{emoji}  {name}"), "", Pick::Emoji((*emoji).to_owned())))
             .collect(),
         PickerKind::Settings => settings(app),
+        PickerKind::Links(text) => super::browse::links(text)
+            .into_iter()
+            .map(|link| PickItem::new(link, "", Pick::Link(link.to_owned())))
+            .collect(),
         PickerKind::Search => Vec::new(),
     }
 }
@@ -242,9 +259,15 @@ fn unread(unread: u32, mentions: u32) -> String {
     }
 }
 
+/// What one does in the line and would look for in a list.
+const OF_THE_LINE: [Action; 7] =
+    [Action::Editor, Action::EditLast, Action::Browse, Action::Newest, Action::Undo, Action::Redo, Action::Newline];
+
 fn commands(app: &App) -> Vec<PickItem> {
-    let keys = app.keymap.rows().filter(|(context, action, ..)| {
-        *context == Context::Global && *action != Action::Commands && action.room_index().is_none()
+    let keys = app.keymap.rows().filter(|(context, action, ..)| match context {
+        Context::Global => *action != Action::Commands && action.room_index().is_none(),
+        Context::Compose => OF_THE_LINE.contains(action),
+        _ => false,
     });
     let mut items: Vec<PickItem> = command::TABLE
         .iter()

@@ -1,13 +1,16 @@
 //! What changes the state. This file takes messages apart and does what is due; keys are in `compose`, `browse`,
-//! `global` and `overlay`, slash commands in `commands`, the network in `net` and `answer`, the view in `reading`.
+//! `global`, `overlay` and `moving`, `mouse` and `pasting`, slash commands in `commands`, the network in `net` and `answer`, the view in `reading`.
 
 mod answer;
 mod browse;
 mod commands;
 mod compose;
 mod global;
+mod mouse;
+mod moving;
 mod net;
 mod overlay;
+mod pasting;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -18,7 +21,7 @@ use std::time::Duration;
 use chat_common::Timestamp;
 
 use super::msg::{Echo, Msg};
-use super::{App, Effect, Mode, Overlay};
+use super::{App, Effect, Mode, Overlay, Zone};
 use crate::keymap::{Context, Key};
 
 /// Read marks go out at most this often for a room.
@@ -34,9 +37,9 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
     let mut fx = Vec::new();
     match msg {
         Msg::Key(key) => press(app, key, &mut fx),
-        Msg::Paste(text) => paste(app, &text, &mut fx),
-        Msg::Scroll(lines) => scroll(app, lines),
-        Msg::Click(index) => global::switch(app, index),
+        Msg::Paste(text) => pasting::paste(app, &text, &mut fx),
+        Msg::Scroll(zone, lines) => scroll(app, zone, lines),
+        Msg::Click(target) => mouse::click(app, target, &mut fx),
         Msg::Focus(focused) => focus(app, focused, &mut fx),
         Msg::Tick => {}
         Msg::Drawn(drawn) => reading::drawn(app, drawn, &mut fx),
@@ -78,29 +81,11 @@ fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
     }
 }
 
-fn paste(app: &mut App, text: &str, fx: &mut Vec<Effect>) {
-    match &mut app.overlay {
-        Some(Overlay::Picker(picker)) => {
-            picker.insert(text.lines().next().unwrap_or_default());
-            overlay::typed(app);
-        }
-        Some(Overlay::Confirm { .. }) => {}
-        None => {
-            app.mode = Mode::Compose;
-            let whole = app.room_mut().is_none_or(|r| r.editor.insert(text, false));
-            if !whole {
-                app.complain("the paste was too long and is cut; send it in parts or as a file");
-            }
-            compose::changed(app, fx);
-        }
-    }
-}
-
-fn scroll(app: &mut App, lines: i32) {
+fn scroll(app: &mut App, zone: Zone, lines: i32) {
     match &mut app.overlay {
         Some(Overlay::Picker(picker)) => picker.step(lines.signum()),
-        Some(Overlay::Confirm { .. }) => {}
-        None => reading::scroll_by(app, lines),
+        Some(_) => {}
+        None => reading::scroll_by(app, zone, lines),
     }
 }
 

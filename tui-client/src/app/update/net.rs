@@ -10,8 +10,9 @@ use chat_common::{ClientId, ErrorBody, ErrorCode, RoomName, RoomRef, Seq};
 use super::{VIEW_WITHIN, answer, global};
 use crate::app::msg::{EchoState, Event, RowKey};
 use crate::app::room::{Purpose, Scroll};
-use crate::app::{Alert, App, Confirmed, Effect, Mode, Overlay};
+use crate::app::{Alert, App, Confirmed, Effect, Mode, Overlay, Zone};
 use crate::guest;
+use crate::keymap::{Action, Context};
 
 /// "Is typing" holds this long without being said again.
 const TYPING_FOR: Duration = Duration::from_secs(6);
@@ -233,7 +234,7 @@ fn entry(app: &mut App, e: &Entry, fx: &mut Vec<Effect>) {
     let i = app.ensure(&RoomRef::Room(e.room.clone()));
     let me = app.me.as_ref().map(|u| u.id);
     let own = me == Some(e.from.id);
-    let (active, browsing, now) = (app.active == i, app.mode == Mode::Browse, app.now);
+    let (active, browsing, now) = (app.active == i, app.browses(Zone::Timeline), app.now);
     let room = &mut app.rooms[i];
     let last = room.last_key();
     if let EntryBody::Created { client_id, .. } = &e.body
@@ -248,7 +249,7 @@ fn entry(app: &mut App, e: &Entry, fx: &mut Vec<Effect>) {
     room.view_due = room.view_due.or(Some(now.plus(VIEW_WITHIN)));
     consequences(room, e, me);
     if let Some(thread) = app.thread.as_mut().filter(|t| t.room == room.id) {
-        thread.follow(room, e);
+        thread.follow(room, e, me);
     }
     if !added {
         return;
@@ -339,6 +340,7 @@ fn outbox(app: &mut App, client_id: &ClientId, target: &RoomRef, state: EchoStat
     {
         return replace_echo(room, client_id, seq);
     }
+    let stale = state == EchoState::Stale;
     let refused = match &state {
         EchoState::Refused(error) => Some(App::explain(error)),
         _ => None,
@@ -348,6 +350,16 @@ fn outbox(app: &mut App, client_id: &ClientId, target: &RoomRef, state: EchoStat
     }
     if let Some(why) = refused {
         app.complain(format!("not sent to {target}: {why}"));
+    }
+    if stale {
+        let (browse, send, drop) = (Action::Browse, Action::Reply, Action::Delete);
+        let key = |context, action| app.keymap.hint(context, action);
+        app.say(format!(
+            "not sent for over 10 minutes, in {target}: {}, then {} sends it, {} drops it",
+            key(Context::Compose, browse),
+            key(Context::Browse, send),
+            key(Context::Browse, drop)
+        ));
     }
 }
 
@@ -461,6 +473,9 @@ fn typing(app: &mut App, room: &RoomName, user: User, on: bool) {
 pub(super) fn renamed(app: &mut App, user: &User) {
     if let Some(me) = app.me.as_mut().filter(|me| me.id == user.id) {
         me.clone_from(user);
+    }
+    if let Some(thread) = &mut app.thread {
+        thread.rename(user);
     }
     for room in &mut app.rooms {
         room.timeline.rename(user);

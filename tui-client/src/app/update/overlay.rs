@@ -6,7 +6,7 @@ use chat_common::event::{history, message, room};
 use chat_common::model::RoomKind;
 use chat_common::{Emoji, RoomName, RoomRef, Seq};
 
-use super::{answer, browse, commands, global};
+use super::{answer, browse, commands, compose, global};
 use crate::app::msg::RowKey;
 use crate::app::picker::{Pick, PickerKind};
 use crate::app::room::Loading;
@@ -38,11 +38,7 @@ pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
                 Some(Action::PageDown) => picker.step(PAGE),
                 Some(Action::DeleteLeft) => picker.backspace(),
                 Some(Action::KillStart) => picker.clear(),
-                Some(Action::Close) => {
-                    app.overlay = None;
-                    app.search_due = None;
-                    return;
-                }
+                Some(Action::Close) => return close(app),
                 Some(Action::Quit) => return global::quit(app, fx),
                 Some(Action::Accept) => return accept(app, fx),
                 _ => match key.typed() {
@@ -56,6 +52,12 @@ pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
         }
         None => {}
     }
+}
+
+/// Leaves a list without taking anything.
+pub(super) fn close(app: &mut App) {
+    app.overlay = None;
+    app.search_due = None;
 }
 
 /// After the query changed.
@@ -103,7 +105,7 @@ pub(super) fn search_due(app: &mut App, fx: &mut Vec<Effect>) {
     fx.push(ask);
 }
 
-fn accept(app: &mut App, fx: &mut Vec<Effect>) {
+pub(super) fn accept(app: &mut App, fx: &mut Vec<Effect>) {
     let Some(Overlay::Picker(picker)) = &app.overlay else { return };
     let (kind, query) = (picker.kind.clone(), picker.query.trim().to_owned());
     let chosen = picker.chosen().map(|i| i.pick.clone());
@@ -139,13 +141,16 @@ fn picked(app: &mut App, kind: &PickerKind, pick: Pick, fx: &mut Vec<Effect>) {
         Pick::User(user) => global::enter(app, RoomRef::Direct(user), fx),
         Pick::Message(room, seq) => go_to(app, room, seq, fx),
         Pick::Action(action) => {
-            global::act(app, action, fx);
+            if !global::act(app, action, fx) {
+                compose::chosen(app, action, fx);
+            }
         }
+        Pick::Link(url) => fx.push(Effect::OpenLink(url)),
         Pick::Slash(name) => {
             if let Some(room) = app.room_mut() {
                 if room.editor.is_blank() {
                     room.editor.set(&format!("/{name} "));
-                    super::compose::changed(app, fx);
+                    compose::changed(app, fx);
                 } else {
                     app.say("your text stands there; send or clear it first");
                 }
@@ -160,9 +165,11 @@ fn picked(app: &mut App, kind: &PickerKind, pick: Pick, fx: &mut Vec<Effect>) {
     }
 }
 
-fn react(app: &mut App, id: RoomId, seq: Seq, emoji: &str, fx: &mut Vec<Effect>) {
+pub(super) fn react(app: &mut App, id: RoomId, seq: Seq, emoji: &str, fx: &mut Vec<Effect>) {
     let (Some(room), Ok(emoji)) = (app.by_id(id), Emoji::parse(emoji)) else { return };
-    let mine = room.timeline.message(seq).is_some_and(|m| m.reactions.iter().any(|r| r.emoji == emoji && r.me));
+    let thread = app.thread.as_ref().filter(|t| t.room == id);
+    let message = room.timeline.message(seq).or_else(|| thread?.message(seq));
+    let mine = message.is_some_and(|m| m.reactions.iter().any(|r| r.emoji == emoji && r.me));
     let react = message::React { room: room.target.clone(), seq, emoji, on: !mine };
     let said = if mine { "reaction taken back" } else { "reacted" };
     let ask = app.ask(Ask::React(react), Pending::Say(said.to_owned()));
@@ -205,6 +212,7 @@ fn confirmed(app: &mut App, yes: Confirmed, fx: &mut Vec<Effect>) {
             }
             fx.push(Effect::Discard(client_id));
         }
+        Confirmed::Split(id) => compose::send_parts(app, id, fx),
         Confirmed::Leave(id) => commands::leave(app, id, fx),
         Confirmed::Create(target) => {
             if let RoomRef::Room(name) = &target {

@@ -2,10 +2,10 @@
 
 use chat_common::event::history;
 
-use super::MARK_EVERY;
+use super::{MARK_EVERY, moving};
 use crate::app::msg::{Drawn, RowKey};
 use crate::app::room::{Loading, Scroll};
-use crate::app::{App, Ask, Effect, Mode, Pending};
+use crate::app::{App, Ask, Effect, Pending, Zone};
 
 /// Messages that should be loaded above the view.
 const AHEAD: usize = 60;
@@ -15,7 +15,8 @@ const PAGE: u32 = 100;
 /// What a frame showed: marks what is read, fetches what will be needed.
 pub(super) fn drawn(app: &mut App, drawn: Drawn, fx: &mut Vec<Effect>) {
     app.drawn = drawn;
-    let (at_end, browsing, focused) = (app.drawn.at_end, app.mode == Mode::Browse, app.focused);
+    thread_drawn(app);
+    let (at_end, browsing, focused) = (app.drawn.at_end, app.browses(Zone::Timeline), app.focused);
     let Some(room) = app.rooms.get_mut(app.active) else { return };
     if at_end {
         room.below = 0;
@@ -96,18 +97,20 @@ fn fetch(app: &mut App, fx: &mut Vec<Effect>) {
     fx.push(ask);
 }
 
-/// Moves the view by lines; negative is up.
-pub(super) fn scroll_by(app: &mut App, lines: i32) {
-    let rows = &app.drawn.rows;
-    let n = usize::try_from(lines.unsigned_abs()).unwrap_or(usize::MAX);
-    let full = rows.len() >= usize::from(app.drawn.height);
-    let Some(last) = rows.len().checked_sub(1) else { return };
-    let scroll = if lines < 0 {
-        full.then(|| &rows[last.saturating_sub(n)]).map(|(k, l, _)| Scroll::Bottom(k.clone(), *l))
-    } else {
-        (!app.drawn.at_end).then(|| &rows[n.min(last)]).map(|(k, l, _)| Scroll::Top(k.clone(), *l))
-    };
-    if let (Some(scroll), Some(room)) = (scroll, app.room_mut()) {
-        room.scroll = scroll;
+/// The thread stays at its end while that is in view, and nothing waits below it.
+fn thread_drawn(app: &mut App) {
+    let browsing = app.browses(Zone::Thread);
+    let at_end = app.drawn.thread.as_ref().is_some_and(|d| d.at_end);
+    let Some(thread) = app.thread.as_mut().filter(|_| at_end) else { return };
+    thread.below = 0;
+    if !browsing || thread.selected.is_none() || thread.selected == Some(thread.last_key()) {
+        thread.scroll = Scroll::Follow;
+    }
+}
+
+/// Moves the view of a part of the screen by lines; negative is up.
+pub(super) fn scroll_by(app: &mut App, zone: Zone, lines: i32) {
+    if let Some((list, seen)) = moving::rows(app, zone) {
+        moving::scroll(list, &seen, lines);
     }
 }

@@ -1,6 +1,10 @@
 //! The state under what can happen to it.
 
+mod mouse;
+mod pasting;
 mod reading;
+mod threads;
+mod writing;
 
 use std::time::Duration;
 
@@ -166,7 +170,7 @@ impl At {
         }
         keys.reverse();
         let height = u16::try_from(n).unwrap();
-        self.tell(Msg::Drawn(Drawn { rows: keys, height, at_end: true }));
+        self.tell(Msg::Drawn(Drawn { rows: keys, height, at_end: true, ..Drawn::default() }));
     }
 
     fn text(&self) -> &str {
@@ -281,8 +285,9 @@ fn what_is_too_long_or_no_command_is_not_sent_and_not_lost() {
     at.keys("enter");
     assert!(at.sent().is_empty());
     assert_eq!(at.text(), long);
-    assert!(at.toast().contains("8001 bytes, 8000 are allowed"), "{}", at.toast());
-    at.keys("ctrl+c");
+    let Some(Overlay::Confirm { question, .. }) = &at.app.overlay else { panic!("{}", at.toast()) };
+    assert!(question.contains("8001 bytes, 8000 are allowed"), "{question}");
+    at.keys("esc ctrl+c");
     at.types("/jion ops");
     at.keys("enter");
     assert_eq!(at.toast(), "there is no /jion; did you mean /join?");
@@ -521,68 +526,6 @@ fn enter_on_an_empty_line_reconnects_while_there_is_none() {
     at.net(Event::Line(Line::Waiting { until: at_ms(9_000), attempt: 1, reason: String::new() }));
     at.keys("enter");
     assert!(at.wishes.contains(&Effect::ReconnectNow));
-}
-
-/// A page of replies for the last thread that was asked for.
-fn replies(at: &mut At, messages: Vec<Message>) {
-    let tag = at.wishes.iter().rev().find_map(|e| match e {
-        Effect::Ask { tag, ask } if matches!(**ask, Ask::Thread(_)) => Some(*tag),
-        _ => None,
-    });
-    let reply = chat_common::event::history::ThreadReply { messages, next: None };
-    at.net(Event::Answer { tag: tag.expect("a thread was asked for"), result: Ok(Answer::Thread(reply)) });
-}
-
-#[test]
-fn a_thread_shows_the_replies_and_takes_what_is_written() {
-    let mut at = At::ops();
-    at.drawn_end(5);
-    at.keys("esc up up t");
-    assert_eq!(at.app.mode, Mode::Compose);
-    let reply = |seq: u64| Message { reply_to: Some(Seq(8)), ..message("ops", seq, &ana()) };
-    // One belongs to another thread: a server that sends it is not believed.
-    replies(&mut at, vec![reply(9), message("ops", 10, &ana())]);
-    let seqs = |at: &At| at.app.thread.as_ref().unwrap().replies.keys().map(|s| s.0).collect::<Vec<_>>();
-    assert_eq!(seqs(&at), [9]);
-    at.types("first");
-    at.keys("enter");
-    at.types("second");
-    at.keys("enter");
-    let to: Vec<Option<Seq>> = at.app.room().unwrap().echoes.iter().map(|e| e.reply_to).collect();
-    assert_eq!(to, [Some(Seq(8)), Some(Seq(8))], "everything written answers it until it is closed");
-    let mut live = created("ops", 11, &ana(), "live");
-    if let EntryBody::Created { reply_to, .. } = &mut live.body {
-        *reply_to = Some(Seq(8));
-    }
-    at.net(Event::Entry(Box::new(live)));
-    assert_eq!(seqs(&at), [9, 11]);
-    let mut gone = created("ops", 12, &ana(), "");
-    gone.body = EntryBody::Deleted { target: Seq(11) };
-    at.net(Event::Entry(Box::new(gone)));
-    assert!(at.app.thread.as_ref().unwrap().replies[&Seq(11)].deleted);
-    at.keys("esc");
-    assert!(at.app.thread.is_none() && at.app.mode == Mode::Compose, "Esc closes it and goes no further");
-    at.types("third");
-    at.keys("enter");
-    assert_eq!(at.app.room().unwrap().echoes.last().unwrap().reply_to, None);
-}
-
-#[test]
-fn a_reply_leads_to_the_whole_thread_and_another_room_closes_it() {
-    let mut at = At::ops();
-    at.net(Event::Ready(Box::new(ready(vec![summary("ops", 10), summary("dev", 0)]))));
-    at.reset(1..=10);
-    let mut live = created("ops", 11, &ana(), "an answer");
-    if let EntryBody::Created { reply_to, .. } = &mut live.body {
-        *reply_to = Some(Seq(3));
-    }
-    at.net(Event::Entry(Box::new(live)));
-    at.drawn_end(5);
-    at.keys("esc t");
-    let thread = at.app.thread.as_ref().unwrap();
-    assert_eq!((thread.root, thread.replies.len()), (Seq(3), 1));
-    at.keys("alt+2");
-    assert!(at.app.thread.is_none());
 }
 
 fn at_ms(ms: i64) -> Timestamp {

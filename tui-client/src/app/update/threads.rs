@@ -18,8 +18,22 @@ pub(super) fn open(app: &mut App, seq: Seq, fx: &mut Vec<Effect>) {
     if matches!(room.purpose, Purpose::Say | Purpose::Reply(_)) {
         room.purpose = Purpose::Reply(root);
     }
+    let headless = thread.head.is_none();
+    let target = room.target.clone();
     app.thread = Some(thread);
+    if headless && app.is_online() {
+        let get = history::Get { room: target, before: None, after: None, around: Some(root), limit: Some(1) };
+        let ask = app.ask(Ask::History(get), Pending::Root(id, root));
+        fx.push(ask);
+    }
     ask(app, id, root, None, fx);
+}
+
+/// The message that is answered came.
+pub(super) fn head(app: &mut App, (id, root): (RoomId, Seq), messages: Vec<Message>) {
+    if let Some(thread) = app.thread.as_mut().filter(|t| t.room == id && t.root == root) {
+        thread.head = messages.into_iter().find(|m| m.seq == root).map(Box::new).or(thread.head.take());
+    }
 }
 
 /// Closes it; true if there was one.

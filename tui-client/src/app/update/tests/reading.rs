@@ -70,7 +70,7 @@ fn a_message_found_far_back_is_fetched_with_a_hole_that_fills() {
     assert_eq!(room.timeline.holes().len(), 1);
     assert!(matches!(room.scroll, Scroll::Top(..)));
     let rows = (60..=70).chain(500..=505).map(|n| (RowKey::Stored(Seq(n)), 0, 1)).collect();
-    at.tell(Msg::Drawn(Drawn { rows, height: 17, at_end: false }));
+    at.tell(Msg::Drawn(Drawn { rows, height: 17, at_end: false, ..Drawn::default() }));
     let tag = at.last_tag();
     at.net(Event::Answer { tag, result: page(71..=499, false) });
     let timeline = &at.app.room().unwrap().timeline;
