@@ -81,6 +81,18 @@ pub const EMOJI: &[(&str, &str)] = &[
     ("ship", "🚢"),
 ];
 
+/// Other names for some of them, known from elsewhere.
+const ALIASES: &[(&str, &str)] = &[("thumbsup", "👍"), ("thumbsdown", "👎"), ("thinking_face", "🤔")];
+
+/// The emoji of a `:name:` that has just been typed to its end, and where it begins; not within code.
+pub fn closed_emoji(editor: &Editor) -> Option<(usize, &'static str)> {
+    let (from, _, name) = word(editor).filter(|(_, first, _)| *first == ':')?;
+    let name = name.strip_suffix(':')?;
+    let in_code = editor.text()[..from].matches('`').count() % 2 == 1;
+    let known = EMOJI.iter().chain(ALIASES).find(|(n, _)| *n == name).filter(|_| !in_code)?;
+    Some((from, known.1))
+}
+
 /// The word before the cursor if it can be completed: where it begins, and its first character.
 fn word(editor: &Editor) -> Option<(usize, char, &str)> {
     let before = &editor.text()[..editor.cursor()];

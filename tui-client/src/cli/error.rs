@@ -95,12 +95,18 @@ impl CliError {
         self
     }
 
-    /// With a hint where nobody of that name was found.
+    /// With a hint where nobody, or no room, of that name was found.
     #[must_use]
     pub fn about(mut self, rooms: &[RoomRef]) -> Self {
-        if let (Exit::NotFound, None, Some(RoomRef::Direct(_))) = (self.exit, &self.hint, rooms.last()) {
-            self.hint = Some("chat-tui who lists who is in a room; a guest's name begins with ~".to_owned());
-        }
+        self.hint = match (self.exit, self.hint, rooms.last()) {
+            (Exit::NotFound, None, Some(RoomRef::Direct(_))) => {
+                Some("chat-tui who lists who is in a room; a guest's name begins with ~".to_owned())
+            }
+            (Exit::NotFound, None, Some(RoomRef::Room(name))) if self.message.contains("room") => {
+                Some(format!("it was #{name}; chat-tui rooms lists those you can see"))
+            }
+            (_, hint, _) => hint,
+        };
         self
     }
 
@@ -247,12 +253,14 @@ mod tests {
 
     #[test]
     fn a_name_that_nobody_has_is_told_as_such() {
-        let told = |room: &str| {
-            let error = CliError::new(Exit::NotFound, "not_found", "no such user");
+        let told = |room: &str, what: &str| {
+            let error = CliError::new(Exit::NotFound, "not_found", what);
             error.about(&[RoomRef::parse(room).unwrap()]).hint
         };
-        assert!(told("@ana").is_some_and(|hint| hint.contains("chat-tui who")));
-        assert_eq!(told("ops"), None);
+        assert!(told("@ana", "no such user").is_some_and(|hint| hint.contains("chat-tui who")));
+        let hint = told("ops", "no such room").unwrap();
+        assert!(hint.contains("#ops") && hint.contains("chat-tui rooms"));
+        assert_eq!(told("ops", "no such message"), None);
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! `search`: messages that hold words, newest first.
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use chat_common::event::history::{Has, Search};
+use chat_common::event::room::List;
 
 use super::args::SearchArgs;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::message::Line;
 use super::output;
+use super::rooms::pages;
 
 /// Prints what is found; exit 1 if that is nothing.
 pub async fn run(context: Context, args: SearchArgs) -> Result<ExitCode, CliError> {
@@ -30,15 +33,25 @@ pub async fn run(context: Context, args: SearchArgs) -> Result<ExitCode, CliErro
         limit: None,
     };
     let (mut left, colored, mut found) = (args.number, context.colored(), false);
+    // A conversation's own name says nothing; it is called after the other one.
+    let (mut names, mut asked) = (HashMap::new(), context.json);
     while left > 0 {
         search.limit = u32::try_from(left.min(200)).ok();
         let page = client.search(&search).await?;
         if page.messages.is_empty() {
             break;
         }
+        if !asked && page.messages.iter().any(|m| m.room.is_direct()) {
+            asked = true;
+            pages(&client, List { query: None, after: None, limit: Some(200) }, |room| {
+                names.extend(room.peer.map(|peer| (room.room, format!("@{}", peer.name))));
+                Ok(())
+            })
+            .await?;
+        }
         for m in page.messages.iter().take(left) {
             found = true;
-            let line = Line::message(m, m.room.to_string());
+            let line = Line::message(m, names.get(&m.room).cloned().unwrap_or_else(|| m.room.to_string()));
             if context.json {
                 output::json(&line.json())?;
             } else {

@@ -84,9 +84,10 @@ use Invocation as I;
 
 /// Every command, in the order of the help.
 pub const TABLE: &[Command] = &[
-    command("join", &["j"], "[ROOM]", "enter a room, or choose one from the list", |a| {
+    command("join", &["j", "create", "new"], "[ROOM]", "enter a room, make a new one, or choose one", |a| {
         if a.is_empty() { Some(I::Join(None)) } else { room(a).map(|r| I::Join(Some(r))) }
     }),
+    command("rooms", &["list", "channels"], "", "choose a room from the list", |_| Some(I::Join(None))),
     command("leave", &["part", "close"], "[ROOM]", "leave this room", |a| {
         if a.is_empty() { Some(I::Leave(None)) } else { room(a).map(|r| I::Leave(Some(r))) }
     }),
@@ -148,7 +149,7 @@ pub const TABLE: &[Command] = &[
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCommand {
     /// No such command; perhaps one is near.
-    #[error("there is no /{name}; {}", match near { Some(n) => format!("did you mean /{n}?"), None => "/help lists the commands, // sends a line that begins with /".to_owned() })]
+    #[error("there is no /{name}; {}", match near { Some(n) => format!("did you mean /{n}?"), None => "/help lists them, // sends it as text".to_owned() })]
     Unknown {
         /// What was typed.
         name: String,

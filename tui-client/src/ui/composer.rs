@@ -9,11 +9,14 @@ use ratatui::widgets::Clear;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::hits::CaretRow;
-use super::text::{block, fit, line, pad, width};
+use super::text::{Piece, block, fit, line, pad, width, wrap};
 use crate::app::room::Purpose;
-use crate::app::{App, Line as Link, Mode, Room};
+use crate::app::{App, Line as Link, Mode, Overlay, Room};
 use crate::keymap::{Action, Context};
 use crate::theme::Theme;
+
+/// Rows that one notice takes at most.
+const SAID: usize = 4;
 
 /// The text on rows of cells, and where the cursor stands.
 struct Laid {
@@ -166,7 +169,13 @@ pub fn rule(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
                     )
                 },
             );
-            Some((format!("↳ replying to {text}"), format!(" {clear} twice drops the reply ")))
+            let drop = app.keymap.hint(Context::Compose, Action::Browse);
+            let how = if room.editor.is_empty() {
+                format!(" {drop} drops the reply ")
+            } else {
+                format!(" {clear} twice drops the reply ")
+            };
+            Some((format!("↳ replying to {text}"), how))
         }
         Purpose::Edit(..) => Some(("editing your message".to_owned(), format!(" {clear} leaves it as it was "))),
     });
@@ -240,8 +249,20 @@ fn said(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect, cells: usiz
 
 fn toasted(error: bool, text: &str, theme: &Theme, frame: &mut Frame<'_>, area: Rect, cells: usize) {
     let (mark, style) = if error { ("✗", theme.error) } else { ("·", theme.accent) };
-    let text = format!(" {mark} {}", line(text));
-    frame.render_widget(Line::styled(fit(&text, cells), style), area);
+    let text = line(text);
+    let lead = format!(" {mark} ");
+    let room = cells.saturating_sub(width(&lead)).max(4);
+    // Longer than the row: its end says what to do, so it takes rows of the timeline instead of being cut.
+    let mut rows = wrap(&[Piece::new(text, style)], room);
+    rows.truncate(usize::from(area.y.saturating_sub(2)).clamp(1, SAID));
+    let above = u16::try_from(rows.len().saturating_sub(1)).unwrap_or(0);
+    for (i, (row, y)) in rows.into_iter().zip(area.y - above..).enumerate() {
+        let at = Rect { y, ..area };
+        frame.render_widget(Clear, at);
+        let lead = Span::styled(if i == 0 { lead.clone() } else { " ".repeat(width(&lead)) }, style);
+        let spans = std::iter::once(lead).chain(row.spans);
+        frame.render_widget(Line::from_iter(spans), at);
+    }
 }
 
 /// The last row: what the keys do here, always with the way back.
@@ -249,6 +270,9 @@ pub fn hints(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let key = |c, a| app.keymap.hint(c, a).replace("Ctrl+", "^");
     let compose = |a| key(Context::Compose, a);
     let hints: Vec<(String, &str)> = match app.mode {
+        _ if matches!(app.overlay, Some(Overlay::Confirm { .. })) => {
+            vec![("Enter".to_owned(), "yes"), ("Esc".to_owned(), "no")]
+        }
         _ if app.overlay.is_some() => {
             vec![("Enter".to_owned(), "take"), ("↑↓".to_owned(), "choose"), ("Esc".to_owned(), "close")]
         }
@@ -311,7 +335,7 @@ fn writing(app: &App, key: &dyn Fn(Context, Action) -> String) -> Vec<(String, &
         (compose(Action::Send), send),
         (compose(Action::Browse), "close thread"),
         (switch, other),
-        (compose(Action::PageUp), "browse"),
+        if empty { (compose(Action::Up), "browse") } else { (compose(Action::PageUp), "scroll") },
         help,
     ]
 }
@@ -408,5 +432,17 @@ mod tests {
         let text = "line\n".repeat(10_000);
         let laid = lay(&text, 5_000, 40, 8);
         assert!(laid.rows.len() <= 20);
+    }
+
+    #[test]
+    fn a_notice_longer_than_its_row_keeps_its_end() {
+        let theme = Theme::named("mono").unwrap();
+        let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(40, 6)).unwrap();
+        let words = "no theme \"nope\"; there are dark, light, 16, mono, contrast, forest";
+        let row = Rect { x: 0, y: 5, width: 40, height: 1 };
+        terminal.draw(|f| toasted(true, words, &theme, f, row, 40)).unwrap();
+        let shown = terminal.backend().to_string();
+        let rows: Vec<&str> = shown.lines().map(|l| l.trim_matches('"').trim_end()).collect();
+        assert_eq!(rows[3..], ["", " ✗ no theme \"nope\"; there are dark,", "   light, 16, mono, contrast, forest"]);
     }
 }

@@ -114,7 +114,8 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
     if rows.is_empty() {
         let words = match picker.kind {
             PickerKind::Search => "",
-            PickerKind::Jump | PickerKind::Rooms => " nothing here; Enter opens the room of that name",
+            PickerKind::Rooms if picker.query.is_empty() => " you are in every room there is; type a name to make one",
+            PickerKind::Jump | PickerKind::Rooms => " not here; Enter opens the room of that name, or makes it",
             _ => " nothing found",
         };
         return frame.render_widget(Line::styled(words, theme.dim), Rect { height: 1, ..area });
@@ -124,7 +125,7 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
     let first = (chosen_row + 2).saturating_sub(height).min(rows.len().saturating_sub(height));
     let whole = usize::from(area.width);
     let widest = picker.shown.iter().map(|i| width(&line(&picker.items[*i].label))).max().unwrap_or(0);
-    let label = widest.min(whole * 2 / 5).max(8);
+    let label = widest.min(whole / 3).max(8);
     for (row, y) in rows.iter().skip(first).zip(area.y..area.bottom()) {
         let at = Rect { y, height: 1, ..area };
         match row {
@@ -133,6 +134,10 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
                 let item = &picker.items[picker.shown[*n]];
                 let chosen = *n == picker.selected;
                 let mark = if chosen { " › " } else { "   " };
+                let (wide, about) = (width(&line(&item.label)), width(&line(&item.detail)));
+                // A long name takes the room that its detail leaves, which then stands at the right.
+                let over = wide > label && wide + about + 6 <= whole;
+                let label = if over { wide } else { label };
                 let detail = fit(&item.detail, whole.saturating_sub(label + 6));
                 let (a, b): (Style, Style) = if chosen {
                     (theme.choice.into(), theme.choice.into())
@@ -140,11 +145,10 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
                     (theme.text.into(), theme.dim.into())
                 };
                 let gap = whole.saturating_sub(3 + label + 2 + width(&detail));
-                let spans = vec![
-                    Span::styled(mark, a),
-                    Span::styled(pad(&item.label, label), a),
-                    Span::styled(format!("  {detail}{}", " ".repeat(gap)), b),
-                ];
+                let (before, after) = if over { (gap.saturating_sub(1), gap.min(1)) } else { (0, gap) };
+                let detail = format!("  {}{detail}{}", " ".repeat(before), " ".repeat(after));
+                let spans =
+                    vec![Span::styled(mark, a), Span::styled(pad(&item.label, label), a), Span::styled(detail, b)];
                 frame.render_widget(Line::from(spans), at);
                 hits.add(at, Target::Entry(*n));
             }

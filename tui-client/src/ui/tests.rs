@@ -420,6 +420,6 @@ fn what_comes_below_is_counted_and_the_view_stays() {
     let after = s.rows(80, 24);
     assert_eq!(timeline(&before), timeline(&after));
     assert!(after.contains("↓ 2 new below"), "{after}");
-    s.keys("G");
+    s.keys("end");
     assert!(s.rows(80, 24).contains("more news"));
 }

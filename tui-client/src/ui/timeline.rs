@@ -208,9 +208,9 @@ impl View<'_> {
 
     /// The first message in view shows its author, also where the one above it, out of view, does already.
     fn name_the_first(&mut self, shown: &mut VecDeque<Shown>) {
-        let Some(at) = shown.iter().position(|r| r.line == 0 && !r.divider) else { return };
-        let alone = shown.iter().take(at).all(|r| r.key == shown[0].key);
-        if self.columns.name == 0 || !alone {
+        let Some(at) = shown.iter().position(|r| !r.divider) else { return };
+        // Below a divider the name stands there already; a message cut at the top shows none.
+        if self.columns.name == 0 || shown[at].line != 0 {
             return;
         }
         let (app, room, theme) = (self.app, self.room, self.theme);

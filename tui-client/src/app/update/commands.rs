@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use chat_common::event::{member, presence, room, user};
 use chat_common::model::{RoomKind, Status};
-use chat_common::{RoomRef, text};
+use chat_common::{RoomRef, UserName, text};
 
 use super::{browse, compose, global};
 use crate::app::picker::PickerKind;
 use crate::app::{App, Ask, Confirmed, EchoState, Effect, Overlay, Pending, RoomId};
-use crate::command::Invocation as I;
+use crate::command::{BadCommand, Invocation as I};
 use crate::guest;
 use crate::keymap::{Action, Context};
 
@@ -48,6 +48,25 @@ pub(super) fn run(app: &mut App, invocation: I, fx: &mut Vec<Effect>) {
     in_room(app, invocation, room.id, room.target.clone(), fx);
 }
 
+/// What a command of other chats is done with here.
+pub(super) fn elsewhere(app: &App, error: &BadCommand) -> Option<String> {
+    let BadCommand::Unknown { name, .. } = error else { return None };
+    let (action, what) = match name.to_lowercase().as_str() {
+        "reply" | "answer" => (Action::Reply, "answers it"),
+        "thread" | "replies" => (Action::Thread, "opens its thread"),
+        "react" | "reaction" => (Action::React, "reacts to it"),
+        "edit" => (Action::Edit, "edits it"),
+        "delete" | "del" | "redact" => (Action::Delete, "deletes it"),
+        "copy" => (Action::Copy, "copies it"),
+        "server" | "connect" | "network" => {
+            return Some("a window has one server; chat-tui --server URL opens another".to_owned());
+        }
+        _ => return None,
+    };
+    let (choose, key) = (app.keymap.hint(Context::Compose, Action::Browse), app.keymap.hint(Context::Browse, action));
+    Some(format!("{choose} chooses a message, then {key} {what}"))
+}
+
 /// A guest's `~` may be left out where only a guest of that name is known.
 fn meant(app: &App, mut invocation: I) -> I {
     let user = match &mut invocation {
@@ -63,10 +82,15 @@ fn meant(app: &App, mut invocation: I) -> I {
         | I::Block(user, _) => user,
         _ => return invocation,
     };
+    unmarked(app, user);
+    invocation
+}
+
+/// Puts the guest of that name for a name that only a guest is known by.
+pub(super) fn unmarked(app: &App, user: &mut UserName) {
     if let Some(guest) = guest::marked(user).filter(|guest| !app.knows(user) && app.knows(guest)) {
         *user = guest;
     }
-    invocation
 }
 
 /// Commands that act on the room in view.

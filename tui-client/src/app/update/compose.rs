@@ -6,7 +6,7 @@ use chat_common::event::{message, presence};
 use chat_common::text::TextError;
 use chat_common::{RoomRef, text};
 
-use super::{DRAFT_WITHIN, browse, commands, global, pasting, threads};
+use super::{DRAFT_WITHIN, browse, commands, global, pasting, reading, threads};
 use crate::app::complete::{self, Popup};
 use crate::app::editor::Editor;
 use crate::app::msg::{Echo, EchoState};
@@ -37,6 +37,9 @@ pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
             app.quit_armed = false;
             if let (Some(c), Some(room)) = (key.typed(), app.rooms.get_mut(app.active)) {
                 room.editor.insert(c.encode_utf8(&mut [0; 4]), true);
+                if let Some((from, emoji)) = complete::closed_emoji(&room.editor) {
+                    room.editor.replace_before(from, emoji);
+                }
                 changed(app, fx);
             } else if key.code == KeyCode::BackTab {
                 app.say("Tab completes @name, #room, :emoji: and /command");
@@ -98,11 +101,11 @@ fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
     match action {
         Action::Send => return send(app, fx),
         Action::Browse if threads::close(app) => return,
+        Action::Browse if empty && drop_reply(app) => return,
         Action::Browse => return browse::enter(app),
-        Action::PageUp | Action::PageDown => {
-            browse::enter(app);
-            return browse::press(app, Some(action), fx);
-        }
+        // One reads back and writes on: letters must not begin to act on messages.
+        Action::PageUp => return reading::page(app, true),
+        Action::PageDown => return reading::page(app, false),
         Action::Up if empty => return browse::enter(app),
         Action::Newest => return browse::newest(app),
         Action::EditLast => return browse::edit_last(app),
@@ -141,6 +144,13 @@ fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
         _ if app.room().is_some_and(|r| r.editor.changes() != before) => changed(app, fx),
         _ => propose(app),
     }
+}
+
+/// What is written is no answer any more; false if it was none.
+fn drop_reply(app: &mut App) -> bool {
+    let Some(room) = app.room_mut().filter(|r| matches!(r.purpose, Purpose::Reply(_))) else { return false };
+    room.purpose = Purpose::Say;
+    true
 }
 
 fn edit(editor: &mut Editor, action: Action) {
@@ -187,8 +197,15 @@ pub(super) fn changed(app: &mut App, fx: &mut Vec<Effect>) {
     propose(app);
     let Some(room) = app.rooms.get_mut(app.active) else { return };
     room.draft_due = room.draft_due.or(Some(now.plus(DRAFT_WITHIN)));
-    let writes = !room.editor.is_blank() && !command::is_command(room.editor.text());
+    let text = room.editor.text();
+    let writes = !room.editor.is_blank() && !command::is_command(text) && text != "/";
     let (id, target) = (room.id, room.target.clone());
+    if room.editor.is_blank() && online && app.typing_sent.is_some_and(|(r, _)| r == id) {
+        app.typing_sent = None;
+        let ask = app.ask(Ask::Typing(presence::Typing { room: target, on: false }), Pending::Ignore);
+        fx.push(ask);
+        return;
+    }
     let told = app.typing_sent.is_some_and(|(r, at)| r == id && now.since(at) < TYPING_EVERY);
     if writes && online && !told && room.summary.is_some() {
         app.typing_sent = Some((id, now));
@@ -232,6 +249,9 @@ fn send(app: &mut App, fx: &mut Vec<Effect>) {
         return;
     }
     let typed = room.editor.text().to_owned();
+    // What was said about an earlier try is not about this one.
+    app.toast = None;
+    let Some(room) = app.room() else { return };
     let plain = matches!(room.purpose, Purpose::Say | Purpose::Reply(_));
     if plain && command::is_command(&typed) {
         match command::parse(&typed) {
@@ -241,7 +261,10 @@ fn send(app: &mut App, fx: &mut Vec<Effect>) {
                 commands::run(app, invocation, fx);
                 changed(app, fx);
             }
-            Err(error) => app.complain(error.to_string()),
+            Err(error) => {
+                let said = commands::elsewhere(app, &error).unwrap_or_else(|| error.to_string());
+                app.complain(said);
+            }
         }
         return;
     }

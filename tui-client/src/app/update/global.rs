@@ -79,7 +79,8 @@ fn clear(app: &mut App, fx: &mut Vec<Effect>) {
         Purpose::Reply(_) => {}
         Purpose::Say if !room.editor.is_empty() => {
             room.editor.clear();
-            app.say("cleared; undo brings it back");
+            let undo = app.keymap.hint(Context::Compose, Action::Undo);
+            app.say(format!("cleared; {undo} brings it back"));
         }
         Purpose::Say if app.quit_armed => return quit(app, fx),
         Purpose::Say => {
@@ -199,7 +200,8 @@ pub(super) fn items(app: &App, kind: &PickerKind) -> Vec<PickItem> {
 
 fn public_rooms(app: &App) -> impl Iterator<Item = PickItem> + '_ {
     app.public.iter().filter(|s| app.find(&RoomRef::Room(s.room.clone())).is_none()).map(|s| {
-        let detail = format!("{} members  {}", s.members, s.topic);
+        let members = if s.members == 1 { "member" } else { "members" };
+        let detail = format!("{} {members}  {}", s.members, s.topic);
         PickItem {
             group: "not joined",
             ..PickItem::new(format!("#{}", s.room), detail, Pick::Open(s.room.clone().into()))

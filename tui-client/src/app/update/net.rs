@@ -242,7 +242,7 @@ fn entry(app: &mut App, e: &Entry, fx: &mut Vec<Effect>) {
     {
         replace_echo(room, client_id, e.seq);
     }
-    if matches!(e.body, EntryBody::Created { .. }) {
+    if matches!(e.body, EntryBody::Created { .. } | EntryBody::Edited { .. }) {
         room.typing.retain(|(u, _)| u.id != e.from.id);
     }
     let added = room.timeline.apply(e, me);

@@ -24,10 +24,15 @@ pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
     match &mut app.overlay {
         Some(Overlay::Confirm { yes, .. }) => {
             let yes = yes.clone();
-            let said_yes = action == Some(Action::Accept) || matches!(key.typed(), Some('y' | 'Y'));
-            app.overlay = None;
-            if said_yes {
-                confirmed(app, yes, fx);
+            match (action, key.typed()) {
+                (Some(Action::Accept), _) | (_, Some('y' | 'Y')) => {
+                    app.overlay = None;
+                    confirmed(app, yes, fx);
+                }
+                (Some(Action::Close), _) | (_, Some('n' | 'N')) => app.overlay = None,
+                (Some(Action::Quit), _) => global::quit(app, fx),
+                // Typed without looking: it neither answers nor, as the rest of a line, goes out as a message.
+                _ => {}
             }
         }
         Some(Overlay::Picker(picker)) => {
@@ -101,6 +106,10 @@ pub(super) fn search_due(app: &mut App, fx: &mut Vec<Effect>) {
         }
     };
     "searching…".clone_into(&mut picker.note);
+    let mut search = search;
+    if let Some(from) = &mut search.from {
+        commands::unmarked(app, from);
+    }
     let ask = app.ask(Ask::Search(search), Pending::Search(query));
     fx.push(ask);
 }

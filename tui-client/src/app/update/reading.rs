@@ -108,6 +108,15 @@ fn thread_drawn(app: &mut App) {
     }
 }
 
+/// Moves the view of the part that has the focus by a screen less two rows.
+pub(super) fn page(app: &mut App, up: bool) {
+    let zone = app.focus_zone();
+    if let Some((list, seen)) = moving::rows(app, zone) {
+        let lines = i32::from(seen.height).saturating_sub(2).max(1);
+        moving::scroll(list, &seen, if up { -lines } else { lines });
+    }
+}
+
 /// Moves the view of a part of the screen by lines; negative is up.
 pub(super) fn scroll_by(app: &mut App, zone: Zone, lines: i32) {
     if let Some((list, seen)) = moving::rows(app, zone) {

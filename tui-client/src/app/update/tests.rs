@@ -1,6 +1,7 @@
 //! The state under what can happen to it.
 
 mod mouse;
+mod newcomer;
 mod pasting;
 mod reading;
 mod threads;
@@ -373,7 +374,7 @@ fn a_reply_names_its_message_and_is_dropped_by_backspace() {
 
 #[test]
 fn typing_is_told_at_most_every_three_seconds_and_others_expire_after_six() {
-    let told = |at: &At| at.asked().iter().filter(|a| matches!(a, Ask::Typing(_))).count();
+    let told = |at: &At| at.asked().iter().filter(|a| matches!(a, Ask::Typing(t) if t.on)).count();
     let mut at = At::ops();
     at.types("hello you");
     assert_eq!(told(&at), 1);

@@ -107,7 +107,7 @@ fn the_wheel_and_the_keys_move_a_thread_and_the_hints_name_the_focus() {
             s.draw(width, height, "dark");
         }
         insta::assert_snapshot!(format!("thread_scrolled_{width}x{height}"), s.rows(width, height));
-        s.keys("pageup k");
+        s.keys("up k");
         insta::assert_snapshot!(format!("thread_browsed_{width}x{height}"), s.rows(width, height));
         s.keys("g");
         assert!(s.rows(width, height).contains("── 41 replies ──"), "the beginning is reached");

@@ -96,6 +96,8 @@ fn the_keys_that_move_mean_the_thread_until_the_focus_goes_to_the_timeline() {
     let mut at = long(20);
     drawn(&mut at, 10, 120);
     at.keys("pageup");
+    assert_eq!((at.app.mode, &thread(&at).scroll), (Mode::Compose, &Scroll::Bottom(RowKey::Stored(Seq(112)), 0)));
+    at.keys("up");
     assert_eq!(at.app.mode, Mode::Browse);
     assert_eq!(thread(&at).scroll, Scroll::Bottom(RowKey::Stored(Seq(112)), 0));
     assert_eq!(at.app.room().unwrap().selected, None, "the timeline stays");
@@ -138,7 +140,7 @@ fn what_comes_below_a_thread_that_is_scrolled_back_is_counted() {
 fn one_letter_acts_on_a_reply_that_the_timeline_does_not_hold() {
     let mut at = long(3);
     drawn(&mut at, 10, 103);
-    at.keys("pageup G y");
+    at.keys("up G y");
     assert!(at.wishes.contains(&Effect::Copy("text 103".to_owned())), "{:?}", at.wishes.last());
     at.keys("e");
     assert_eq!(at.toast(), "only your own messages can be edited");
