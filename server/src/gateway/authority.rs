@@ -29,7 +29,7 @@ const NEVER_STARTED: Duration = Duration::from_secs(20);
 
 /// Runs until the gateway stops.
 pub(super) async fn run(gateway: Arc<Gateway>) {
-    let mut cursor = None;
+    let (mut cursor, mut starting) = (None, true);
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -40,7 +40,12 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
                 let healthy = tokio::time::timeout(PATIENCE, gateway.services.store.health()).await;
                 let up = cursor.is_some() && matches!(healthy, Ok(Ok(())));
                 if gateway.store_up.swap(up, Ordering::Relaxed) != up {
-                    tracing::info!(up, "whether the store takes new connections changed");
+                    // That it is there at the start is no news.
+                    if std::mem::take(&mut starting) && up {
+                        tracing::debug!(up, "the store takes connections");
+                    } else {
+                        tracing::info!(up, "whether the store takes new connections changed");
+                    }
                 }
             }
             () = gateway.authority.notified() => read(&gateway, &mut cursor).await,
