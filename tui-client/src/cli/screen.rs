@@ -27,7 +27,11 @@ pub fn run(context: &Context) -> Result<ExitCode, CliError> {
     };
     let runtime = super::runtime()?;
     runtime.block_on(runtime::run(options)).map_err(|e| {
-        let exit = if e.downcast_ref::<std::io::Error>().is_some() { Exit::Io } else { Exit::Config };
+        let exit = match () {
+            () if e.is::<runtime::Broken>() => Exit::Bug,
+            () if e.is::<std::io::Error>() => Exit::Io,
+            () => Exit::Config,
+        };
         CliError::new(exit, "screen", format!("{e:#}"))
     })
 }

@@ -1,8 +1,12 @@
 //! The full screen at work: the loop that takes keys, the network and time to `app::update`, does its effects, and
 //! draws when something changed. It decides nothing itself.
 
+mod columns;
+#[cfg(test)]
+mod columns_tests;
 mod compose;
 mod convert;
+pub mod crash;
 mod effects;
 mod hyperlink;
 mod input;
@@ -224,7 +228,7 @@ impl Runtime {
                 },
                 event = self.events.recv() => match event {
                     Some(event) => self.network(event).await,
-                    None => anyhow::bail!("the network half has ended; please report this"),
+                    None => return Err(Broken("the network half has ended").into()),
                 },
                 Some(msg) = self.loaded.recv() => self.tell(msg).await,
                 wish = self.signals.next() => match wish {
@@ -308,6 +312,9 @@ impl Runtime {
             let line = line.clone();
             return self.line(line).await;
         }
+        if let crossterm::event::Event::Key(_) = event {
+            crash::provoke("key");
+        }
         match input::read(event, &self.drawn) {
             Input::Msg(msg) => self.tell(msg).await,
             Input::Resized => {
@@ -385,6 +392,11 @@ impl Runtime {
         }
     }
 }
+
+/// Something of ours has ended that must not.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; please report this")]
+pub struct Broken(&'static str);
 
 async fn sleep(until: Option<Instant>) {
     match until {
