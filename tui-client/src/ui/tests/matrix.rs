@@ -51,7 +51,7 @@ pub(crate) const SCREENS: &[Shape] = &[
     shape("rooms", "Esc close", |_, _| rooms()),
     shape("who", "Esc close", |_, _| said_line("/who")),
     shape("react", "Esc close", react),
-    shape("thread", "Enter send", thread),
+    shape("thread", "Esc close thread", thread),
     shape("members", "Enter send", |_, _| members()),
     shape("complete_command", "Esc dismiss", |_, _| typed("/")),
     shape("complete_name", "Esc dismiss", |_, _| typed("thanks @")),
