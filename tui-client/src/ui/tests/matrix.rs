@@ -33,7 +33,7 @@ pub(crate) const SCREENS: &[Shape] = &[
     shape("timeline_top", "i back to writing", timeline_top),
     shape("own_messages", "Enter send", |_, _| own_messages()),
     shape("hole", "i back to writing", hole),
-    shape("new_below", "i back to writing", new_below),
+    shape("new_below", "Enter send", new_below),
     shape("browse", "i back to writing", browse),
     shape("browse_refused", "i back to writing", browse_refused),
     shape("reply", "Enter send", reply),
