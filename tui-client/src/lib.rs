@@ -16,5 +16,6 @@ pub mod net;
 pub mod notify;
 pub mod runtime;
 pub mod server_url;
+pub mod settings;
 pub mod theme;
 pub mod ui;

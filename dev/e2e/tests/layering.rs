@@ -35,6 +35,8 @@ const CLIENT: Rules = Rules {
     layers: &[
         // Tables and parsed values.
         &["command", "guest", "keymap", "theme", "server_url"],
+        // What can be set, by the tables above.
+        &["settings"],
         &["config", "credentials", "cache"],
         &["api"],
         &["net", "app"],
@@ -44,8 +46,12 @@ const CLIENT: Rules = Rules {
         &["main"],
     ],
     // State and pictures of it: neither network nor disk.
-    narrow: &[("app", &["command", "guest", "keymap", "theme"]), ("ui", &["app", "command", "keymap", "theme"])],
+    narrow: &[
+        ("app", &["command", "guest", "keymap", "theme", "server_url", "settings"]),
+        ("ui", &["app", "command", "keymap", "theme", "settings"]),
+    ],
     only_in: &[
+        ("toml_edit", &["config/"]),
         ("rust_socketio", &["net/socketio.rs"]),
         ("rusqlite", &["cache/"]),
         ("reqwest", &["api/"]),

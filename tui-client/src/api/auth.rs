@@ -7,6 +7,11 @@ use reqwest::Method;
 use super::{Api, ApiError, body};
 
 impl Api {
+    /// Whether anything answers there.
+    pub async fn alive(&self) -> Result<(), ApiError> {
+        self.exchange(Method::GET, self.server.join(&["healthz"]), None, Vec::new(), None).await.map(drop)
+    }
+
     /// Makes an account.
     pub async fn register(&self, request: &Register) -> Result<Session, ApiError> {
         self.call(Method::POST, &["auth", "register"], None, body(request)).await

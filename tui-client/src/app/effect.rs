@@ -3,6 +3,8 @@
 use chat_common::event::{history, member, message, presence, room, user};
 use chat_common::{ClientId, RoomName, RoomRef, Seq};
 
+use crate::settings::Setting;
+
 /// Something to be done outside.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -55,8 +57,8 @@ pub enum Effect {
     Redraw,
     /// Stop until the shell wakes it.
     Suspend,
-    /// Another look.
-    Theme(String),
+    /// Make a setting hold and write it to the file; `None`: its default.
+    Set(&'static Setting, Option<String>),
     /// Leave.
     Quit,
 }

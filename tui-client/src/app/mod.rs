@@ -4,11 +4,14 @@
 pub mod complete;
 pub mod editor;
 mod effect;
+pub mod field;
+pub mod form;
 mod msg;
 pub mod parts;
 pub mod picker;
 pub mod room;
 pub mod search;
+pub mod settings;
 pub mod thread;
 pub mod timeline;
 mod update;
@@ -41,6 +44,8 @@ pub enum Mode {
 pub enum Overlay {
     /// A list.
     Picker(Box<picker::Picker>),
+    /// Everything that can be set.
+    Settings(Box<settings::View>),
     /// A question; Enter or `y` says yes.
     Confirm {
         /// In words, unfiltered.
@@ -165,8 +170,6 @@ pub struct App {
     pub bare: bool,
     /// Frames and marks in ASCII alone.
     pub ascii: bool,
-    /// Whether the bell may ring.
-    pub bell: bool,
     /// The live keys.
     pub keymap: Keymap,
     /// For clocks and day dividers.
@@ -181,8 +184,8 @@ pub struct App {
     pub public: Vec<RoomSummary>,
     /// The look in use, to be shown in settings.
     pub theme: String,
-    /// The looks there are.
-    pub themes: &'static [&'static str],
+    /// What is set, and where it stands.
+    pub settings: settings::Known,
     history: Vec<String>,
     history_at: Option<usize>,
     history_draft: String,
@@ -216,8 +219,6 @@ pub struct Start {
     pub keymap: Keymap,
     /// The look's name.
     pub theme: String,
-    /// The looks there are.
-    pub themes: &'static [&'static str],
     /// Now.
     pub now: Timestamp,
 }
@@ -245,7 +246,6 @@ impl App {
             pane: None,
             bare: false,
             ascii: false,
-            bell: true,
             keymap: start.keymap,
             tz: start.tz,
             now: start.now,
@@ -253,7 +253,7 @@ impl App {
             blocked: BTreeSet::new(),
             public: Vec::new(),
             theme: start.theme,
-            themes: start.themes,
+            settings: settings::Known::default(),
             history: Vec::new(),
             history_at: None,
             history_draft: String::new(),

@@ -6,6 +6,7 @@ use chat_common::event::{Entry, Ready, history, member, presence, room, user};
 use chat_common::model::{Member, Message, Presence, RoomSummary};
 use chat_common::{ClientId, Emoji, ErrorBody, RoomName, RoomRef, Seq, Timestamp};
 
+use super::settings::Configured;
 use crate::keymap::Key;
 
 /// Everything that can happen to the screen.
@@ -43,6 +44,12 @@ pub enum Msg {
     },
     /// A message still in the outbox of an earlier run.
     Unsent(Echo),
+    /// Other settings hold, or the first ones.
+    Configured(Box<Configured>),
+    /// The configuration file cannot be obeyed: why, with its place.
+    Misconfigured(String),
+    /// A setting holds, and could not be written: why.
+    Unwritten(String),
     /// The program ends: everything must be on disk.
     Quit,
     /// From the network half.

@@ -25,8 +25,6 @@ pub enum PickerKind {
     Links(String),
     /// A reaction for this message.
     React(RoomId, Seq),
-    /// What can be set.
-    Settings,
 }
 
 /// What an entry stands for.
@@ -112,7 +110,6 @@ impl Picker {
             PickerKind::Rooms => "Rooms",
             PickerKind::React(..) => "React",
             PickerKind::Links(_) => "Open a link",
-            PickerKind::Settings => "Settings",
         }
     }
 

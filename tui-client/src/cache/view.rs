@@ -150,27 +150,4 @@ impl Cache {
         }
         Ok(())
     }
-
-    /// Something small that is to be there at the next start (the rooms that were open, the theme chosen).
-    pub fn kept(&self, key: &str) -> Result<Option<String>, CacheError> {
-        let inner = self.lock();
-        Ok(inner
-            .db
-            .prepare_cached("SELECT value FROM kept WHERE owner = ?1 AND key = ?2")?
-            .query_row(params![inner.owner, key], |r| r.get(0))
-            .optional()?)
-    }
-
-    /// Keeps something small.
-    pub fn keep(&self, key: &str, value: &str) -> Result<(), CacheError> {
-        let inner = self.lock();
-        inner
-            .db
-            .prepare_cached(
-                "INSERT INTO kept (owner, key, value) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET value = excluded.value",
-            )?
-            .execute(params![inner.owner, key, value])?;
-        Ok(())
-    }
 }

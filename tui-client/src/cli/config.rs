@@ -1,5 +1,6 @@
 //! `config`: where the file lies, what holds, whether it is right, and an example.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use super::context::{self, Context};
 use super::error::{CliError, Exit};
 use super::output;
 use crate::config;
+use crate::settings::TABLE;
 
 /// What `config show --json` says.
 #[derive(Serialize)]
@@ -20,19 +22,24 @@ struct Shown<'a> {
     timeout_ms: u64,
     credentials: PathBuf,
     state: PathBuf,
+    settings: BTreeMap<&'static str, Value>,
 }
 
-/// Opens the file, made of the example where there is none, and checks what was written.
+/// One setting: what holds, and where it comes from.
+#[derive(Serialize)]
+struct Value {
+    value: Option<String>,
+    from: String,
+}
+
+/// Opens the file, made of the example's lines as comments where there is none, and checks what was written.
 fn edit(global: &Global) -> Result<(), CliError> {
     let path = match &global.config {
         Some(path) => path.clone(),
         None => context::paths()?.config_file(),
     };
     if !path.exists() {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| CliError::io(folder.display(), &e))?;
-        }
-        std::fs::write(&path, config::EXAMPLE).map_err(|e| CliError::io(path.display(), &e))?;
+        config::create(&path, &config::template()).map_err(|e| CliError::io(path.display(), &e))?;
     }
     let set = ["VISUAL", "EDITOR"].into_iter().filter_map(|k| std::env::var(k).ok());
     let editor = set.into_iter().find(|v| !v.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
@@ -51,6 +58,11 @@ fn edit(global: &Global) -> Result<(), CliError> {
         output::line(&format!("{} is right", path.display()))?;
     }
     Ok(())
+}
+
+fn settings(context: &Context) -> BTreeMap<&'static str, Value> {
+    let one = |held: crate::settings::Held| Value { value: held.value, from: held.origin.to_string() };
+    TABLE.iter().map(|setting| (setting.key, one(context.loaded.values.get(setting)))).collect()
 }
 
 /// Does it.
@@ -82,6 +94,7 @@ pub fn run(args: &ConfigArgs, global: &Global) -> Result<ExitCode, CliError> {
                     timeout_ms: u64::try_from(context.timeout.as_millis()).unwrap_or(u64::MAX),
                     credentials: context.paths.credentials_file(),
                     state: context.paths.cache_file(),
+                    settings: settings(&context),
                 })?;
             } else {
                 output::line(&format!("server   {}", context.server))?;
@@ -91,6 +104,13 @@ pub fn run(args: &ConfigArgs, global: &Global) -> Result<ExitCode, CliError> {
                 output::line(&format!("config   {}", context.paths.config_file().display()))?;
                 output::line(&format!("sessions {}", context.paths.credentials_file().display()))?;
                 output::line(&format!("outbox   {}", context.paths.cache_file().display()))?;
+                output::line("")?;
+                for setting in TABLE {
+                    let held = context.loaded.values.get(setting);
+                    let value = held.value.unwrap_or_else(|| setting.unset.to_owned());
+                    let line = format!("{:<10} {value:<28} {}", setting.key, held.origin);
+                    output::line(&chat_common::text::visible_line(&line))?;
+                }
             }
         }
     }

@@ -12,10 +12,11 @@ use super::args::{Color, Global};
 use super::error::{CliError, Exit};
 use crate::api::{Api, Client, Session, Source, guest_name};
 use crate::cache::Cache;
-use crate::config::{self, Paths, ProfileFile, Screen};
+use crate::config::{self, Given, Loaded, Paths, ProfileFile};
 use crate::credentials::Credentials;
 use crate::net::{NetOptions, TransportChoice};
 use crate::server_url::ServerUrl;
+use crate::settings::{Origin, find};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,15 +46,18 @@ pub struct Context {
     pub quiet: bool,
     /// Colours as asked for.
     pub color: Color,
-    /// The full screen's settings.
-    pub screen: Screen,
+    /// What the files say, and where each setting comes from.
+    pub loaded: Loaded,
+    /// The files themselves, to be followed.
+    pub config: config::Source,
     /// Where files lie.
     pub paths: Paths,
     source: Source,
     ca_pem: Option<Arc<[u8]>>,
 }
 
-fn env(name: &str) -> Option<String> {
+/// A variable of the environment that says something.
+pub fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }
 
@@ -69,8 +73,14 @@ impl Context {
     /// Reads files and environment.
     pub fn new(global: Global, name: Option<&str>) -> Result<Self, CliError> {
         let paths = paths()?;
-        let file = config::load(&config::files(&paths, global.config.clone()))?;
-        let (profile, set) = file.with_profile(global.profile.as_deref())?;
+        let config = config::Source {
+            files: config::files(&paths, global.config.clone()),
+            profile: global.profile.clone(),
+            given: given(&global, name),
+            session: Vec::new(),
+        };
+        let loaded = config.load()?;
+        let (profile, set) = (loaded.profile.clone(), loaded.set.clone());
         let server = match global.server.clone().or_else(|| set.server.clone()) {
             Some(server) => server,
             None => ServerUrl::parse(ServerUrl::LOCAL).map_err(|e| CliError::usage(e.to_string()))?,
@@ -110,7 +120,8 @@ impl Context {
             json: global.json,
             quiet: global.quiet,
             color,
-            screen: file.screen,
+            loaded,
+            config,
             paths,
             source,
             ca_pem: ca_pem.map(Arc::from),
@@ -157,6 +168,11 @@ impl Context {
         Ok(Arc::new(Cache::open(&self.paths.cache_file(), &owner)?))
     }
 
+    /// Whom to trust beside the system's authorities.
+    pub fn ca_pem(&self) -> Option<Arc<[u8]>> {
+        self.ca_pem.clone()
+    }
+
     /// Whether text output is coloured.
     pub fn colored(&self) -> bool {
         match self.color {
@@ -167,6 +183,34 @@ impl Context {
             }
         }
     }
+}
+
+/// What flags and environment say of the settings.
+fn given(global: &Global, name: Option<&str>) -> Vec<Given> {
+    let of = |key: &str, value: Option<String>, flag: &'static str, variable: &'static str| {
+        let (setting, value) = (find(key)?, value?);
+        let value = setting.read(&value).unwrap_or(value);
+        // The command line goes first, so a variable is the origin only where it says the same.
+        let same = env(variable).is_some_and(|v| setting.read(&v).unwrap_or(v) == value);
+        let origin = if same { Origin::Environment(variable) } else { Origin::Flag(flag) };
+        Some(Given { setting, value, origin })
+    };
+    let rooms: Vec<String> = global.room.iter().map(ToString::to_string).collect();
+    let all = [
+        of("server", global.server.as_ref().map(ToString::to_string), "--server", "CHAT_SERVER"),
+        of("rooms", (!rooms.is_empty()).then(|| rooms.join(" ")), "--room", "CHAT_ROOM"),
+        of("name", name.map(str::to_owned), "--name", "CHAT_NAME"),
+        of("timeout", global.timeout.map(|t| format!("{}ms", t.as_millis())), "--timeout", ""),
+        of("transport", spelled(global.transport), "--transport", "CHAT_TRANSPORT"),
+        of("color", spelled(global.color), "--color", ""),
+        of("ca_file", global.ca_file.as_ref().map(|p| p.display().to_string()), "--ca-file", "CHAT_CA_FILE"),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// A choice as the command line writes it.
+fn spelled(choice: Option<impl clap::ValueEnum>) -> Option<String> {
+    choice?.to_possible_value().map(|v| v.get_name().to_owned())
 }
 
 fn wrong(message: String) -> CliError {

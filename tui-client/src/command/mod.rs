@@ -41,8 +41,8 @@ pub enum Invocation {
     Who,
     /// To the oldest message, or so many days back.
     History,
-    /// Show or change a setting: `theme`, `sidebar`, `members`, `bell`.
-    Set(Option<(String, String)>),
+    /// Show the settings, show one, or change it.
+    Set(Option<(String, Option<String>)>),
     /// Leave the program.
     Quit,
     /// Keys and commands.
@@ -131,15 +131,15 @@ pub const TABLE: &[Command] = &[
     }),
     command("block", &["ignore"], "NAME", "hide somebody's texts", |a| Some(I::Block(user(a)?, true))),
     command("unblock", &["unignore"], "NAME", "show somebody's texts again", |a| Some(I::Block(user(a)?, false))),
-    command("set", &[], "[NAME VALUE]", "settings: theme, sidebar, members, bell", |a| {
+    command("set", &["settings"], "[NAME] [VALUE]", "settings: show them, or change one", |a| {
         let (name, value) = head(a);
         if name.is_empty() {
             return Some(I::Set(None));
         }
-        some(value).map(|v| I::Set(Some((name.to_owned(), v))))
+        Some(I::Set(Some((name.to_owned(), some(value)))))
     }),
-    command("theme", &[], "NAME", "another look: dark, light, 16, mono, …", |a| {
-        some(a).map(|v| I::Set(Some(("theme".to_owned(), v))))
+    command("theme", &[], "[NAME]", "another look: dark, light, 16, mono, …", |a| {
+        Some(I::Set(Some(("theme".to_owned(), some(a)))))
     }),
     command("help", &["h", "?"], "", "keys and commands", |_| Some(I::Help)),
     command("quit", &["exit", "q"], "", "leave the program", |_| Some(I::Quit)),

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chat_common::RoomRef;
 use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
 
 use super::screen::{Keys, Notify, Screen};
+use crate::keymap::{Keymap, Misbound};
 use crate::server_url::ServerUrl;
+use crate::settings::{Setting, TABLE};
 
 /// A file that cannot be obeyed.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,14 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// It cannot be changed by this program.
+    #[error("{path}: {source}")]
+    Edit {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: super::EditError,
+    },
     /// It cannot be read.
     #[error("{path}: {source}")]
     Io {
@@ -33,6 +44,9 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
+    /// A key binding that cannot be.
+    #[error(transparent)]
+    Keys(#[from] Misbound),
     /// `-P` or `profile` names none that is there.
     #[error("there is no profile {name:?}; {known}")]
     NoProfile {
@@ -88,10 +102,10 @@ struct Raw {
     name: Option<String>,
     token_command: Option<Vec<String>>,
     token_file: Option<String>,
-    timeout: Option<toml::Spanned<String>>,
-    transport: Option<toml::Spanned<String>>,
+    timeout: Option<String>,
+    transport: Option<String>,
     ca_file: Option<String>,
-    color: Option<toml::Spanned<String>>,
+    color: Option<String>,
     profile: Option<String>,
     #[serde(default)]
     profiles: BTreeMap<String, ProfileFile>,
@@ -131,13 +145,13 @@ fn bad(path: &Path, text: &str, span: Option<Range<usize>>, message: &str) -> Co
 /// Reads one file's text.
 pub fn read(path: &Path, text: &str) -> Result<File, ConfigError> {
     let raw: Raw = toml::from_str(text).map_err(|e| bad(path, text, e.span(), e.message()))?;
-    let check = |value: &Option<toml::Spanned<String>>, test: &dyn Fn(&str) -> Result<(), String>| match value {
-        Some(v) => test(v.get_ref()).map_err(|m| bad(path, text, Some(v.span()), &m)),
-        None => Ok(()),
-    };
-    check(&raw.timeout, &|s| super::parse_duration(s).map(drop))?;
-    check(&raw.transport, &|s| one_of(s, &["auto", "websocket", "polling"]))?;
-    check(&raw.color, &|s| one_of(s, &["auto", "always", "never"]))?;
+    let named: Vec<&str> = raw.profiles.keys().map(String::as_str).collect();
+    for setting in TABLE {
+        for found in placed(text, setting, &named) {
+            let read = setting.read(&found.value);
+            read.map_err(|m| bad(path, text, Some(found.span), &format!("{}: {m}", setting.key)))?;
+        }
+    }
     let mut screen = raw.screen;
     screen.notify = raw.notify;
     for (action, keys) in raw.keys {
@@ -149,7 +163,6 @@ pub fn read(path: &Path, text: &str) -> Result<File, ConfigError> {
         let place = format!("{}:{line}:{column}", path.display());
         screen.keys.insert(action.into_inner(), Keys { keys, place });
     }
-    let plain = |v: Option<toml::Spanned<String>>| v.map(toml::Spanned::into_inner);
     Ok(File {
         top: ProfileFile {
             server: raw.server,
@@ -157,10 +170,10 @@ pub fn read(path: &Path, text: &str) -> Result<File, ConfigError> {
             name: raw.name,
             token_command: raw.token_command,
             token_file: raw.token_file,
-            timeout: plain(raw.timeout),
-            transport: plain(raw.transport),
+            timeout: raw.timeout,
+            transport: raw.transport,
             ca_file: raw.ca_file,
-            color: plain(raw.color),
+            color: raw.color,
         },
         profile: raw.profile,
         profiles: raw.profiles,
@@ -168,22 +181,43 @@ pub fn read(path: &Path, text: &str) -> Result<File, ConfigError> {
     })
 }
 
-fn one_of(s: &str, all: &[&str]) -> Result<(), String> {
-    if all.contains(&s) { Ok(()) } else { Err(format!("{s:?} is none of {}", all.join(", "))) }
+/// A value of the file, where it stands.
+pub(super) struct Placed {
+    /// The profile that it is of; `None`: not of one.
+    pub(super) profile: Option<String>,
+    /// As text.
+    pub(super) value: String,
+    /// The bytes of the value.
+    pub(super) span: Range<usize>,
 }
 
-/// Reads files, weakest first; one that need not be there may be missing.
-pub fn load(files: &[(PathBuf, bool)]) -> Result<File, ConfigError> {
-    let mut all = File::default();
-    for (path, must) in files {
-        match std::fs::read_to_string(path) {
-            Ok(text) => all.lay_over(read(path, &text)?),
-            Err(e) if !must && matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            }
-            Err(source) => return Err(ConfigError::Io { path: path.display().to_string(), source }),
+/// What a text that is TOML says of a setting: by itself, and in the profiles of these names.
+pub(super) fn placed(text: &str, setting: &Setting, profiles: &[&str]) -> Vec<Placed> {
+    let Ok(table) = DeTable::parse(text) else { return Vec::new() };
+    let table = table.get_ref();
+    let one = |profile: Option<&str>, path: &[&str]| {
+        let [first, rest @ ..] = path else { return None };
+        let found = rest.iter().try_fold(table.get(*first)?, |value, key| value.get_ref().get(*key))?;
+        Some(Placed { profile: profile.map(str::to_owned), value: as_text(found.get_ref())?, span: found.span() })
+    };
+    let of_profiles = profiles
+        .iter()
+        .filter(|_| setting.in_profiles())
+        .filter_map(|name| one(Some(name), &["profiles", name, setting.key]));
+    one(None, setting.path).into_iter().chain(of_profiles).collect()
+}
+
+/// A value as `/set` writes it.
+fn as_text(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(s) => Some(s.to_string()),
+        DeValue::Boolean(b) => Some(if *b { "on" } else { "off" }.to_owned()),
+        DeValue::Array(all) => {
+            let words = all.iter().map(|v| as_text(v.get_ref())).collect::<Option<Vec<_>>>()?;
+            Some(words.join(" "))
         }
+        _ => None,
     }
-    Ok(all)
 }
 
 /// Takes from `over` what it says.
@@ -192,19 +226,38 @@ macro_rules! over {
 }
 
 impl ProfileFile {
-    fn lay_over(&mut self, over: Self) {
+    /// The names of what is another in `other`.
+    pub fn differs(&self, other: &Self) -> Vec<&'static str> {
+        macro_rules! differing {
+            ($($field:ident),+) => { [$((self.$field != other.$field).then_some(stringify!($field))),+] };
+        }
+        let all = differing!(server, rooms, name, token_command, token_file, timeout, transport, ca_file, color);
+        all.into_iter().flatten().collect()
+    }
+
+    pub(super) fn lay_over(&mut self, over: Self) {
         over!(self, over; server, rooms, name, token_command, token_file, timeout, transport, ca_file, color);
     }
 }
 
+impl Screen {
+    /// The keys that hold; a mistake is told with its place.
+    pub fn live_keymap(&self) -> Result<Keymap, ConfigError> {
+        // The map's name was looked at where it was read.
+        let mut keymap = Keymap::named(self.keymap.as_deref().unwrap_or("default")).unwrap_or_default();
+        keymap.rebind_all(self.bindings())?;
+        Ok(keymap)
+    }
+}
+
 impl File {
-    fn lay_over(&mut self, over: Self) {
+    pub(super) fn lay_over(&mut self, over: Self) {
         self.top.lay_over(over.top);
         over!(self, over; profile);
         for (name, profile) in over.profiles {
             self.profiles.entry(name).or_default().lay_over(profile);
         }
-        over!(self.screen, over.screen; theme, keymap, mouse, plain, ascii);
+        over!(self.screen, over.screen; theme, keymap, mouse, plain, ascii, sidebar, members);
         over!(self.screen.notify, over.screen.notify; level, bell, desktop, quiet);
         self.screen.notify.rooms.extend(over.screen.notify.rooms);
         self.screen.keys.extend(over.screen.keys);
@@ -248,7 +301,11 @@ mod tests {
             ("[notify]\nlevel = \"some\"\n", "c.toml:2:9:", "unknown variant"),
             ("[keys]\njump = 3\n", "c.toml:2:8:", "a key as"),
             ("a = \n", "c.toml:1:", ""),
-            ("color = \"blue\"", "c.toml:1:9:", "none of auto, always, never"),
+            ("color = \"blue\"", "c.toml:1:9:", "color: \"blue\" is none of auto, always, never"),
+            ("[screen]\ntheme = \"pink\"\n", "c.toml:2:9:", "theme: \"pink\" is none of dark, light"),
+            ("[screen]\nkeymap = \"nano\"\n", "c.toml:2:10:", "keymap: \"nano\" is none of default, emacs, vim"),
+            ("[notify]\nquiet = \"10pm\"\n", "c.toml:2:9:", "quiet: \"10pm\" is no span of hours"),
+            ("[profiles.w]\n\ntimeout = \"soon\"\n", "c.toml:3:11:", "timeout: \"soon\" is not a duration"),
         ] {
             let told = error(text);
             assert!(told.starts_with(begins) && told.contains(says), "{text:?} gave {told}");
@@ -258,12 +315,12 @@ mod tests {
     #[test]
     fn later_files_and_profiles_win() {
         let mut all =
-            read(Path::new("a"), "server = \"http://a\"\ntimeout = \"1s\"\n[profiles.w]\nname = \"x\"").unwrap();
+            read(Path::new("a"), "server = \"http://a\"\ntimeout = \"1s\"\n[profiles.w]\nname = \"xi\"").unwrap();
         all.lay_over(read(Path::new("b"), "server = \"http://b\"\n[profiles.w]\nserver = \"http://c\"").unwrap());
         assert_eq!(all.top.server.as_ref().unwrap().to_string(), "http://b");
         let (name, w) = all.with_profile(Some("w")).unwrap();
         assert_eq!((name.as_str(), w.server.unwrap().to_string().as_str()), ("w", "http://c"));
-        assert_eq!((w.name.as_deref(), w.timeout.as_deref()), (Some("x"), Some("1s")));
+        assert_eq!((w.name.as_deref(), w.timeout.as_deref()), (Some("xi"), Some("1s")));
         let none = all.with_profile(Some("v")).unwrap_err().to_string();
         assert_eq!(none, "there is no profile \"v\"; there are: w");
         assert!(all.with_profile(None).is_ok());

@@ -1,20 +1,26 @@
 //! What the user has set: flags over environment over profile over the user's file over `/etc/xdg` over what is built in.
 //!
 //! One mistake in a file stops the program with file, line and column (exit 78): a setting that is silently not obeyed
-//! costs more than one that must be mended. Flags and environment are read by `cli`; what the screen's values mean is
-//! left to `keymap` and `theme`.
+//! costs more than one that must be mended. Flags and environment are read by `cli`; what single values may be stands in
+//! the table of `settings`.
 
-mod duration;
+mod edit;
 mod file;
 pub mod paths;
 mod screen;
+mod source;
+mod write;
 
 use std::path::PathBuf;
 
-pub use duration::parse_duration;
-pub use file::{ConfigError, File, ProfileFile, load, locate, read};
+pub use edit::{EditError, change, template};
+pub use file::{ConfigError, File, ProfileFile, locate, read};
 pub use paths::Paths;
-pub use screen::{Keys, Notify, NotifyLevel, Screen};
+pub use screen::{Keys, Notify, NotifyLevel, Screen, Shown};
+pub use source::{Given, Loaded, Source};
+pub use write::{create, replace};
+
+pub use crate::settings::parse_duration;
 
 /// The files that apply, weakest first: `/etc/xdg`, the user's; or the one that was named.
 pub fn files(paths: &Paths, named: Option<PathBuf>) -> Vec<(PathBuf, bool)> {

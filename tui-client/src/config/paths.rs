@@ -65,6 +65,14 @@ pub fn expand(path: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
+/// A path as people write it: `~/` for their home.
+pub fn shown(path: &Path, home: Option<&Path>) -> String {
+    match home.and_then(|home| path.strip_prefix(home).ok()) {
+        Some(below) => format!("~/{}", below.display()),
+        None => path.display().to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +93,7 @@ mod tests {
         assert_eq!(paths.system_configs[1], Path::new("/a/chat-tui/config.toml"));
         assert_eq!(Paths::from_env(|_| None), None);
         assert_eq!(expand("~/x", Some(Path::new("/h"))), Path::new("/h/x"));
+        assert_eq!(shown(Path::new("/h/x"), Some(Path::new("/h"))), "~/x");
+        assert_eq!(shown(Path::new("/k/x"), Some(Path::new("/h"))), "/k/x");
     }
 }

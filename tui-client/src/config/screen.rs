@@ -21,6 +21,10 @@ pub struct Screen {
     pub plain: Option<bool>,
     /// No characters beyond ASCII in the frame.
     pub ascii: Option<bool>,
+    /// The rooms at the left.
+    pub sidebar: Option<Shown>,
+    /// The members at the right.
+    pub members: Option<Shown>,
     /// The section `[keys]`: action → keys.
     #[serde(skip)]
     pub keys: BTreeMap<String, Keys>,
@@ -33,6 +37,29 @@ impl Screen {
     /// The lines of the section `[keys]`.
     pub fn bindings(&self) -> impl Iterator<Item = Binding<'_>> {
         self.keys.iter().map(|(action, k)| Binding { action, keys: &k.keys, place: &k.place })
+    }
+}
+
+/// Whether a column is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shown {
+    /// As the width allows.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+impl Shown {
+    /// As the screen's state has it: `None` is as the width allows.
+    pub fn choice(self) -> Option<bool> {
+        match self {
+            Self::Auto => None,
+            Self::On => Some(true),
+            Self::Off => Some(false),
+        }
     }
 }
 

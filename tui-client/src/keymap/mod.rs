@@ -52,7 +52,7 @@ macro_rules! actions {
 }
 
 actions! {
-    Help = "help", Sidebar = "sidebar", Pane = "pane", Bare = "bare", Jump = "jump", Commands = "commands",
+    Help = "help", Sidebar = "sidebar", Pane = "pane", Bare = "bare", Settings = "settings", Jump = "jump", Commands = "commands",
     Search = "search", NextUnread = "next-unread", NextRoom = "next-room", PrevRoom = "prev-room", Clear = "clear",
     Quit = "quit", Redraw = "redraw", Suspend = "suspend",
     Room1 = "room-1", Room2 = "room-2", Room3 = "room-3", Room4 = "room-4", Room5 = "room-5", Room6 = "room-6",
@@ -122,6 +122,7 @@ pub const DEFAULT: &[Row] = &[
     row(Global, A::Pane, &["f3"], "show or hide the members at the right"),
     row(Global, A::Focus, &["alt+w"], "with a thread open: to the other side and back"),
     row(Global, A::Bare, &["f9"], "bare view, for copying with the mouse"),
+    row(Global, A::Settings, &["f12"], "everything that can be set"),
     row(Global, A::Redraw, &["ctrl+l"], "draw the screen anew"),
     row(Global, A::Suspend, &["ctrl+z"], "suspend (fg brings it back)"),
     row(Global, A::Clear, &["ctrl+c"], "clear the line; twice on an empty one: quit"),
@@ -480,5 +481,43 @@ mod tests {
         assert_eq!(map.action(Context::Compose, "ctrl+k".parse().unwrap()), Some(Action::KillEnd));
         // A list and the line do not meet.
         assert!(rebound(&[("line-start", "tab"), ("complete", "ctrl+a")]).is_ok());
+    }
+
+    proptest::proptest! {
+        /// Whatever is rebound: either every key means one thing where it holds and every action has its new keys, or
+        /// the conflict is told of a line that was written.
+        #[test]
+        fn rebinding_ends_in_one_meaning_a_key_or_in_a_conflict(
+            picks in proptest::collection::vec((0..Action::ALL.len(), 0..Action::ALL.len(), 0..3usize), 1..5)
+        ) {
+            let before = Keymap::default();
+            let first = |at: usize| before.shown.iter().find(|(_, a, k, _)| *a == Action::ALL[at] && !k.is_empty());
+            // A fresh key, no key, or another action's.
+            let lines: Vec<(&str, Vec<String>, String)> = picks.iter().enumerate().map(|(n, (to, from, kind))| {
+                let fresh = format!("ctrl+alt+{}", char::from(b'a' + u8::try_from(to % 26).unwrap()));
+                let keys = match (kind, first(*from)) {
+                    (0, _) => vec![fresh],
+                    (1, Some((_, _, keys, _))) => vec![keys[0].to_string()],
+                    _ => Vec::new(),
+                };
+                let keys = keys.into_iter().filter(|k| k.parse::<Key>().is_ok()).collect();
+                (Action::ALL[*to].name(), keys, format!("c:{n}:1"))
+            }).collect();
+            let mut map = before.clone();
+            let bindings = lines.iter().map(|(action, keys, place)| Binding { action, keys, place });
+            match map.rebind_all(bindings) {
+                Ok(()) => for (context, action, keys, _) in &map.shown {
+                    for key in keys {
+                        proptest::prop_assert_eq!(map.action(*context, *key), Some(*action));
+                    }
+                },
+                Err(Misbound { place, error: BadBinding::Conflict { one, other, .. } }) => {
+                    proptest::prop_assert!(one != other);
+                    proptest::prop_assert!(lines.iter().any(|(action, _, p)| *p == place && *action == other));
+                    proptest::prop_assert_eq!(map.keys, before.keys, "nothing changes where one cannot be");
+                }
+                Err(other) => proptest::prop_assert!(false, "{}", other),
+            }
+        }
     }
 }

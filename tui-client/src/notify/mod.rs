@@ -9,6 +9,7 @@ use chat_common::{RoomName, RoomRef, Timestamp};
 
 use crate::app::Alert;
 use crate::config::{Notify, NotifyLevel};
+use crate::settings::parse_hours;
 
 /// A room rings at most this often.
 pub const QUIET: Duration = Duration::from_secs(10);
@@ -34,7 +35,8 @@ pub struct BadHours(String);
 impl Rules {
     /// From the settings.
     pub fn read(settings: &Notify) -> Result<Self, BadHours> {
-        let quiet = settings.quiet.as_deref().map(|q| hours(q).ok_or_else(|| BadHours(q.to_owned()))).transpose()?;
+        let quiet =
+            settings.quiet.as_deref().map(|q| parse_hours(q).ok_or_else(|| BadHours(q.to_owned()))).transpose()?;
         Ok(Self {
             level: settings.level.unwrap_or(NotifyLevel::Mentions),
             rooms: settings.rooms.clone(),
@@ -66,17 +68,6 @@ impl Rules {
     }
 }
 
-/// `22:00-07:00` as minutes of the day.
-fn hours(text: &str) -> Option<(u16, u16)> {
-    let minute = |t: &str| {
-        let (h, m) = t.trim().split_once(':')?;
-        let (h, m) = (h.parse::<u16>().ok()?, m.parse::<u16>().ok()?);
-        (h < 24 && m < 60).then_some(h * 60 + m)
-    };
-    let (from, to) = text.split_once('-')?;
-    Some((minute(from)?, minute(to)?))
-}
-
 /// When a room rang last, and what came since.
 #[derive(Debug)]
 struct Rang {
@@ -98,6 +89,11 @@ impl Notifier {
     /// With these rules, on a terminal of this name (`TERM`).
     pub fn new(rules: Rules, term: &str) -> Self {
         Self { rules, last: HashMap::new(), osc777: term.contains("rxvt") || term.starts_with("foot") }
+    }
+
+    /// With other rules; what rang is remembered.
+    pub fn obey(&mut self, rules: Rules) {
+        self.rules = rules;
     }
 
     /// What to send to the terminal for this alert, if anything; `minute` of the local day.

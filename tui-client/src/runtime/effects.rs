@@ -10,7 +10,6 @@ use super::{Face, KEPT, MOST_UNSENT, Runtime, compose, convert, input, opener, s
 use crate::app::{Effect, Event, Msg};
 use crate::cache::View;
 use crate::net::Outgoing;
-use crate::theme::Theme;
 
 impl Runtime {
     pub(super) async fn effect(&mut self, effect: Effect) {
@@ -59,11 +58,9 @@ impl Runtime {
                     tracing::warn!(%error, "could not be suspended");
                 }
             }
-            Effect::Theme(name) => {
-                if let Ok(theme) = Theme::named(&name) {
-                    self.theme = theme;
-                    self.drawn.clear();
-                    self.write(Write::Keep("theme", name)).await;
+            Effect::Set(setting, value) => {
+                if !self.config.set(setting, value) {
+                    self.app.warn("too many settings are being written; try again in a moment");
                 }
             }
             Effect::Quit => self.end = Some(0),

@@ -1,20 +1,21 @@
 //! The full screen at work: the loop that takes keys, the network and time to `app::update`, does its effects, and
 //! draws when something changed. It decides nothing itself.
 
-mod columns;
-#[cfg(test)]
-mod columns_tests;
 mod compose;
+mod configured;
 mod convert;
-pub mod crash;
 mod effects;
+pub mod form;
 mod hyperlink;
 mod input;
+mod look;
 mod opener;
 mod plain;
+mod reload;
 mod signals;
 mod store;
 mod terminal;
+mod watch;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Write as _;
@@ -29,14 +30,18 @@ use tokio::time::Instant;
 
 use crate::app::{self, App, Effect, Msg};
 use crate::cache::Cache;
-use crate::config::Screen;
-use crate::keymap::{Key, KeyCode, Keymap};
+use crate::config::{Loaded, Source};
+use crate::keymap::{Key, KeyCode};
 use crate::net::{self, NetEvent, NetHandle, NetOptions, Outgoing};
-use crate::notify::{Notifier, Rules};
+use crate::notify::Notifier;
 use crate::theme::{self, Theme};
 use crate::ui;
 
+use self::configured::Holds;
+pub use self::configured::shown;
 use self::input::Input;
+pub use self::look::Look;
+use self::reload::Reload;
 use self::signals::{Signals, Wish};
 use self::store::Write;
 use self::terminal::Terminal;
@@ -63,39 +68,37 @@ pub struct RunOptions {
     pub cache: Arc<Cache>,
     /// The rooms to open; the last gets the focus.
     pub rooms: Vec<RoomRef>,
-    /// What the settings say of look, keys, mouse and notifications.
-    pub screen: Screen,
+    /// What the settings say.
+    pub loaded: Loaded,
+    /// Where they come from, to be followed.
+    pub source: Source,
+    /// Line by line was asked for on the command line.
+    pub plain: bool,
+    /// The look that suits the terminal, where it was found out already.
+    pub suited: Option<&'static str>,
 }
 
 /// Runs the full screen until it is left.
 pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
-    let settings = options.screen;
-    let mut keymap = Keymap::named(settings.keymap.as_deref().unwrap_or("default"))?;
-    keymap.rebind_all(settings.bindings())?;
+    let folder = configured::folder(&options.source);
+    let look = Look::read(&options.loaded.file.screen, &folder).map_err(anyhow::Error::msg)?;
     let term = std::env::var("TERM").unwrap_or_default();
-    let plain = settings.plain.unwrap_or(term == "dumb");
-    let mut rules = Rules::read(&settings.notify)?;
-    if plain {
-        rules.bell_alone();
-    }
-    // One that an earlier version knew must not keep this one from starting.
-    let kept =
-        || options.cache.kept("theme").ok().flatten().filter(|t| !no_color() && theme::NAMES.contains(&t.as_str()));
-    let chosen = settings.theme.or_else(kept);
-    let name = chosen.unwrap_or_else(|| theme::suited(|k| std::env::var(k).ok(), || ground_is_light(plain)).to_owned());
-    let theme = load_theme(&name)?;
+    let plain = options.plain || options.loaded.file.screen.plain.unwrap_or(term == "dumb");
+    let suited = options.suited.unwrap_or_else(|| suited(look.theme.is_some() || plain));
+    let (name, theme) = configured::theme(&look, suited)?;
     let mut seed = [0u8; 16];
     getrandom::fill(&mut seed).context("no randomness from the system")?;
     let (mut app, effects) = App::new(app::Start {
         rooms: options.rooms.clone(),
         seed: u128::from_le_bytes(seed),
         tz: jiff::tz::TimeZone::system(),
-        keymap,
+        keymap: look.keymap.clone(),
         theme: name,
-        themes: theme::NAMES,
         now: SystemClock.now(),
     });
-    app.ascii = settings.ascii.unwrap_or(matches!(term.as_str(), "linux" | "vt100" | "dumb"));
+    let holds = Holds { started: options.loaded.clone(), loaded: options.loaded, suited, term, plain, error: None };
+    let begin = holds.configured(&look, &options.source, app::settings::By::Start);
+    app::update(&mut app, Msg::Configured(Box::new(begin)), SystemClock.now());
     // Where one types line by line nothing can stand in the line already.
     let wanted = |msg: &Msg| !(plain && matches!(msg, Msg::Draft { .. }));
     for msg in store::first(&options.cache, &options.rooms).into_iter().filter(wanted) {
@@ -105,7 +108,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     let face = if plain {
         Face::Plain(plain::Printer::default())
     } else {
-        Face::Full(Box::new(Terminal::take(settings.mouse.unwrap_or(true)).context("the terminal cannot be used")?))
+        Face::Full(Box::new(Terminal::take(look.mouse).context("the terminal cannot be used")?))
     };
     let keys = if plain { input::lines() } else { input::listen() };
     let (net, events) = net::spawn(options.net, Arc::clone(&options.cache));
@@ -124,7 +127,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         events,
         loaded,
         writes,
-        notifier: Notifier::new(rules, &term),
+        notifier: Notifier::new(holds.rules(look.rules), &holds.term),
+        config: Reload::follow(options.source.clone()),
+        source: options.source,
+        holds,
         epochs: HashMap::new(),
         unsent: VecDeque::new(),
         later: VecDeque::new(),
@@ -133,10 +139,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     };
     runtime.act(effects).await;
     let outcome = runtime.work().await;
-    let Runtime { face, net, writes, unsent, .. } = runtime;
+    let Runtime { face, net, writes, unsent, config, .. } = runtime;
     drop(face);
     drop(writes);
     loader.abort();
+    config.finish().await;
     net.shutdown(GOODBYE).await;
     // What the line's full queue did not take is sent by the next start.
     for message in unsent {
@@ -150,9 +157,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
 
 /// Asks the terminal for the colour of its ground (OSC 11), before its keys are read. One that does not know the
 /// question says so at once by answering the one that follows it.
-fn ground_is_light(plain: bool) -> Option<bool> {
+fn ground_is_light(unneeded: bool) -> Option<bool> {
     use terminal_colorsaurus::{QueryOptions, background_color};
-    if plain {
+    if unneeded {
         return None;
     }
     let ground = background_color(QueryOptions::default());
@@ -160,16 +167,9 @@ fn ground_is_light(plain: bool) -> Option<bool> {
     known.ok().map(|ground| ground.perceived_lightness() > 0.5)
 }
 
-fn no_color() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
-}
-
-fn load_theme(name: &str) -> anyhow::Result<Theme> {
-    if name.ends_with(".toml") {
-        let text = std::fs::read_to_string(name).with_context(|| format!("the theme {name}"))?;
-        return Theme::read(&text).with_context(|| format!("the theme {name}"));
-    }
-    Ok(Theme::named(name)?)
+/// The look that suits the terminal, which is asked about its ground only where that is needed.
+pub(crate) fn suited(known: bool) -> &'static str {
+    theme::suited(|k| std::env::var(k).ok(), || ground_is_light(known))
 }
 
 /// Where it is shown.
@@ -192,6 +192,9 @@ struct Runtime {
     loaded: mpsc::Receiver<Msg>,
     writes: mpsc::Sender<Write>,
     notifier: Notifier,
+    config: Reload,
+    source: Source,
+    holds: Holds,
     /// The lineage of each room's numbers and its oldest entry, for what is kept on disk.
     epochs: HashMap<RoomName, (Epoch, Seq)>,
     unsent: VecDeque<Outgoing>,
@@ -228,9 +231,10 @@ impl Runtime {
                 },
                 event = self.events.recv() => match event {
                     Some(event) => self.network(event).await,
-                    None => return Err(Broken("the network half has ended").into()),
+                    None => anyhow::bail!("the network half has ended; please report this"),
                 },
                 Some(msg) = self.loaded.recv() => self.tell(msg).await,
+                told = self.config.next() => self.configured(told).await,
                 wish = self.signals.next() => match wish {
                     Wish::End(code) => self.finish(code).await,
                     Wish::Suspend => self.suspend().await?,
@@ -312,8 +316,9 @@ impl Runtime {
             let line = line.clone();
             return self.line(line).await;
         }
-        if let crossterm::event::Event::Key(_) = event {
-            crash::provoke("key");
+        // Where the system does not tell of changes, whoever comes back from an editor brings them.
+        if !watch::TOLD && matches!(event, crossterm::event::Event::FocusGained) {
+            self.config.look();
         }
         match input::read(event, &self.drawn) {
             Input::Msg(msg) => self.tell(msg).await,
@@ -392,11 +397,6 @@ impl Runtime {
         }
     }
 }
-
-/// Something of ours has ended that must not.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}; please report this")]
-pub struct Broken(&'static str);
 
 async fn sleep(until: Option<Instant>) {
     match until {

@@ -7,8 +7,10 @@ use chat_common::Seq;
 use chat_common::text::{visible, visible_line};
 
 use crate::app::picker::{Picker, PickerKind};
+use crate::app::settings::shown;
 use crate::app::timeline::ItemBody;
 use crate::app::{App, Line, Overlay, Room, RoomId, Toast};
+use crate::settings::TABLE;
 use crate::ui::clock;
 
 /// Messages of a room that are printed when it comes into view.
@@ -58,6 +60,7 @@ impl Printer {
                 out.push(format!("? {} y or n", visible_line(&question.replace('\n', " "))));
             }
             Some(Overlay::Picker(picker)) if !waits(picker) => list(picker, &mut out),
+            Some(Overlay::Settings(_)) => settings(app, &mut out),
             Some(_) => {}
             None => self.asked = false,
         }
@@ -66,7 +69,11 @@ impl Printer {
 
     /// Whether a list has been printed and can be closed.
     pub(super) fn is_told(app: &App) -> bool {
-        matches!(&app.overlay, Some(Overlay::Picker(picker)) if !waits(picker))
+        match &app.overlay {
+            Some(Overlay::Picker(picker)) => !waits(picker),
+            Some(Overlay::Settings(_)) => true,
+            _ => false,
+        }
     }
 
     fn messages(&mut self, app: &App, room: &Room, active: bool, out: &mut Vec<String>) {
@@ -118,6 +125,16 @@ fn list(picker: &Picker, out: &mut Vec<String>) {
     }
 }
 
+fn settings(app: &App, out: &mut Vec<String>) {
+    out.push("* Settings; /set NAME VALUE changes one, /set NAME default takes it back:".to_owned());
+    for setting in TABLE {
+        let value = shown(&app.settings, &app.theme, setting);
+        let from = app.settings.values.get(setting).origin.to_string();
+        let line = format!("      {}  {value}  ({from})  {}", setting.key, setting.what);
+        out.push(visible_line(&line));
+    }
+}
+
 fn link(line: &Line) -> String {
     match line {
         Line::Online { .. } => "online".to_owned(),
@@ -150,7 +167,6 @@ mod tests {
             tz: jiff::tz::TimeZone::UTC,
             keymap: Keymap::default(),
             theme: "mono".to_owned(),
-            themes: &["mono"],
             now: Timestamp::from_millis(0),
         });
         app

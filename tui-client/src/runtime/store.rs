@@ -22,8 +22,6 @@ pub(super) enum Write {
     View(Box<View>),
     /// The room is gone.
     Forget(RoomName),
-    /// A small thing.
-    Keep(&'static str, String),
 }
 
 /// The worker; dropping the sender ends it when all is written.
@@ -35,7 +33,6 @@ pub(super) fn worker(cache: Arc<Cache>) -> (mpsc::Sender<Write>, JoinHandle<()>)
                 Write::Draft(room, text) => cache.save_draft(&room, &text),
                 Write::View(view) => cache.save_view(&view),
                 Write::Forget(room) => cache.forget_view(&room),
-                Write::Keep(key, value) => cache.keep(key, &value),
             };
             if let Err(error) = done {
                 tracing::warn!(%error, "the cache could not be written");

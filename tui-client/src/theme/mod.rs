@@ -27,7 +27,7 @@ pub enum BadTheme {
     /// Not built in.
     #[error("no theme {0:?}; there are {list}", list = NAMES.join(", "))]
     Unknown(String),
-    /// Not readable.
+    /// Not readable: line, column, and what is wrong.
     #[error("{0}")]
     Toml(String),
 }
@@ -99,7 +99,12 @@ impl Theme {
 
     /// A look from TOML; the error says line and column.
     pub fn read(toml: &str) -> Result<Self, BadTheme> {
-        toml::from_str(toml).map_err(|e| BadTheme::Toml(e.to_string()))
+        toml::from_str(toml).map_err(|e| {
+            let before = toml.get(..e.span().map_or(0, |s| s.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+            BadTheme::Toml(format!("{line}:{column}: {}", e.message().trim()))
+        })
     }
 
     /// The colour of an author.

@@ -2,12 +2,14 @@
 //! lines, and says what it showed, so that `app` knows what is read.
 
 mod composer;
+mod form;
 mod highlight;
 mod hits;
 mod links;
 mod markdown;
 mod message;
 mod overlay;
+mod settings;
 mod side;
 mod text;
 mod thread;
@@ -15,20 +17,17 @@ mod timeline;
 mod top;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use ratatui::Frame;
-use ratatui::buffer::CellWidth as _;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::Clear;
 
 use crate::app::thread::Thread;
 use crate::app::{App, Drawn, Line as Link, Target, Zone};
 use crate::theme::Theme;
 
-use self::text::Put as _;
-
+pub use self::form::form;
 pub use self::hits::Hits;
 pub use self::links::{Links, number as link_number};
 pub use self::message::clock;
@@ -73,7 +72,7 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
     cache.links.clear();
     if screen.width < LEAST.0 || screen.height < LEAST.1 {
         let words = format!("needs {}×{}", LEAST.0, LEAST.1);
-        frame.put(Line::raw(words), Rect { height: screen.height.min(1), ..screen });
+        frame.render_widget(Line::raw(words), Rect { height: screen.height.min(1), ..screen });
         return Drawn::default();
     }
     let wide = |choice: Option<bool>, from: u16, least: u16| {
@@ -120,20 +119,6 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
     drawn
 }
 
-/// Empties an area for what lies on top. A wide character that reaches into it from the left goes whole: half of one
-/// cannot be shown, and what should stand in its other half would not be drawn.
-fn cover(frame: &mut Frame<'_>, area: Rect) {
-    let cells = frame.buffer_mut();
-    if let Some(left) = area.x.checked_sub(1) {
-        for y in area.top()..area.bottom() {
-            if let Some(cell) = cells.cell_mut((left, y)).filter(|c| c.cell_width() > 1) {
-                cell.set_symbol(" ");
-            }
-        }
-    }
-    frame.render_widget(Clear, area);
-}
-
 /// Our frames and marks in ASCII, for terminals without the others. Texts stay as they are, but for the same marks.
 fn ascii(frame: &mut Frame<'_>) {
     for cell in &mut frame.buffer_mut().content {
@@ -141,8 +126,8 @@ fn ascii(frame: &mut Frame<'_>) {
             "─" | "—" => "-",
             "│" | "▌" | "▎" => "|",
             "┌" | "┐" | "└" | "┘" | "╭" | "╮" | "╰" | "╯" => "+",
-            "›" | "↳" => ">",
-            "‹" | "⏎" => "<",
+            "›" | "↳" | "→" => ">",
+            "‹" | "⏎" | "←" => "<",
             "●" | "•" => "*",
             "◌" | "○" | "◐" => "o",
             "✗" | "⊘" => "x",
@@ -218,7 +203,7 @@ fn refused(message: &str, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> u
     let words = text::Piece::new(format!(" ✗ {} · Enter tries again", text::line(message)), theme.error);
     let mut rows = 0;
     for line in text::wrap(&[words], usize::from(area.width)).into_iter().take(usize::from(area.height).min(4)) {
-        frame.put(line, Rect { y: area.y + rows, height: 1, ..area });
+        frame.render_widget(line, Rect { y: area.y + rows, height: 1, ..area });
         rows += 1;
     }
     rows

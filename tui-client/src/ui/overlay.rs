@@ -4,11 +4,11 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Borders};
+use ratatui::widgets::{Block, BorderType, Borders, Clear};
 
-use super::cover;
 use super::hits::Hits;
-use super::text::{Piece, Put as _, fit, line, pad, width, wrap};
+use super::settings;
+use super::text::{Piece, fit, line, pad, width, wrap};
 use crate::app::picker::{Picker, PickerKind};
 use crate::app::{App, Overlay, Target, Zone};
 use crate::theme::Theme;
@@ -23,16 +23,18 @@ pub fn draw(app: &App, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>) {
     }
     match &app.overlay {
         Some(Overlay::Picker(picker)) => list(picker, theme, hits, frame),
+        Some(Overlay::Settings(view)) => settings::draw(app, view, theme, hits, frame),
         Some(Overlay::Confirm { question, .. }) => confirm(question, theme, frame),
         None => {}
     }
 }
 
-fn window(frame: &mut Frame<'_>, theme: &Theme, title: &str, cells: u16, rows: u16) -> Rect {
+/// An empty window in the upper middle; gives what is inside of its frame.
+pub(super) fn window(frame: &mut Frame<'_>, theme: &Theme, title: &str, cells: u16, rows: u16) -> Rect {
     let screen = frame.area();
     let (w, h) = (cells.min(screen.width), rows.min(screen.height));
     let at = Rect { x: (screen.width - w) / 2, y: (screen.height - h) / 3, width: w, height: h };
-    cover(frame, at);
+    frame.render_widget(Clear, at);
     let block = Block::new()
         .borders(Borders::ALL)
         .border_type(BorderType::Rounded)
@@ -64,7 +66,7 @@ fn confirm(question: &str, theme: &Theme, frame: &mut Frame<'_>) {
     let inner = window(frame, theme, "Sure?", cells, u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2));
     for (row, y) in rows.into_iter().zip(inner.y..inner.bottom()) {
         let at = Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
-        frame.put(row, at);
+        frame.render_widget(row, at);
     }
 }
 
@@ -83,13 +85,13 @@ fn list(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>) 
     let query = fit(&picker.query, whole.saturating_sub(width(lead) + 2));
     let cursor = inner.x + u16::try_from(width(lead) + width(&query)).unwrap_or(0);
     let typed = if query.is_empty() { Span::styled(words, theme.dim) } else { Span::styled(query, theme.text) };
-    frame.put(Line::from(vec![Span::styled(lead, theme.accent), typed]), Rect { height: 1, ..inner });
+    frame.render_widget(Line::from(vec![Span::styled(lead, theme.accent), typed]), Rect { height: 1, ..inner });
     frame.set_cursor_position(Position { x: cursor.min(inner.right().saturating_sub(1)), y: inner.y });
     let note_row = u16::from(!picker.note.is_empty());
     let area = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2 + note_row), ..inner };
     if note_row > 0 && inner.height > 3 {
         let at = Rect { y: inner.bottom() - 1, height: 1, ..inner };
-        frame.put(Line::styled(fit(&format!(" {}", picker.note), whole), theme.dim), at);
+        frame.render_widget(Line::styled(fit(&format!(" {}", picker.note), whole), theme.dim), at);
     }
     // A press on the frame or the query means nothing.
     hits.within(inner);
@@ -119,7 +121,7 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
             PickerKind::Jump | PickerKind::Rooms => " not here; Enter opens the room of that name, or makes it",
             _ => " nothing found",
         };
-        return frame.put(Line::styled(words, theme.dim), Rect { height: 1, ..area });
+        return frame.render_widget(Line::styled(words, theme.dim), Rect { height: 1, ..area });
     }
     let height = usize::from(area.height).max(1);
     // The heading above the first entry stays in view, the chosen one always.
@@ -130,7 +132,7 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
     for (row, y) in rows.iter().skip(first).zip(area.y..area.bottom()) {
         let at = Rect { y, height: 1, ..area };
         match row {
-            Row::Heading(text) => frame.put(Line::styled(format!(" {text}"), theme.dim), at),
+            Row::Heading(text) => frame.render_widget(Line::styled(format!(" {text}"), theme.dim), at),
             Row::Entry(n) => {
                 let item = &picker.items[picker.shown[*n]];
                 let chosen = *n == picker.selected;
@@ -150,7 +152,7 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
                 let detail = format!("  {}{detail}{}", " ".repeat(before), " ".repeat(after));
                 let spans =
                     vec![Span::styled(mark, a), Span::styled(pad(&item.label, label), a), Span::styled(detail, b)];
-                frame.put(Line::from(spans), at);
+                frame.render_widget(Line::from(spans), at);
                 hits.add(at, Target::Entry(*n));
             }
         }

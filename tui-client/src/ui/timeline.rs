@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 
 use super::links::{self, Links};
 use super::message::{self, Columns, Context, clock, day};
-use super::text::{Piece, Put as _, fit, line, width, wrap};
+use super::text::{Piece, fit, line, width, wrap};
 use crate::app::{App, Drawn, Line as Link, Mode, Room, RoomId, RowKey, Scroll};
 use crate::theme::Theme;
 
@@ -131,7 +131,7 @@ pub fn draw(
     let mut rows = Vec::with_capacity(shown.len());
     for (i, row) in (0u16..).zip(shown) {
         let at = Rect { x: area.x, y: area.y + top + i, width: area.width, height: 1 };
-        frame.put(row.text, at);
+        frame.render_widget(row.text, at);
         if selected == Some(&row.key) && !row.divider {
             frame.buffer_mut().set_style(at, Style::from(theme.selected));
             if !app.bare
@@ -409,6 +409,6 @@ fn welcome(app: &App, room: Option<&Room>, theme: &Theme, frame: &mut Frame<'_>,
     let height = u16::try_from(rows.len()).unwrap_or(0);
     let top = area.y + area.height.saturating_sub(height) / 2;
     for (row, y) in rows.into_iter().zip(top..area.bottom()) {
-        frame.put(row.centered(), Rect { y, height: 1, ..area });
+        frame.render_widget(row.centered(), Rect { y, height: 1, ..area });
     }
 }

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::text::{Put as _, fit, line, width};
+use super::text::{fit, line, width};
 use crate::app::{App, Line as Link, Room};
 use crate::theme::Theme;
 
@@ -75,7 +75,7 @@ pub fn rooms(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect, tabs: 
     }
     spans.push(Span::raw(" ".repeat((room + 1).saturating_sub(used))));
     spans.push(Span::styled(fit(&state, room_for_state), style));
-    frame.put(Line::from(spans), area);
+    frame.render_widget(Line::from(spans), area);
     places.into_iter().map(|(r, i)| (area.x + r.start..area.x + r.end, i)).collect()
 }
 
@@ -134,7 +134,7 @@ fn tab_spans(
 pub fn title(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let cells = usize::from(area.width);
     let Some(room) = app.room() else {
-        return frame.put(Line::styled("─".repeat(cells), theme.rule), area);
+        return frame.render_widget(Line::styled("─".repeat(cells), theme.rule), area);
     };
     let right = facts(room, cells);
     let name = fit(&room.title(), cells.saturating_sub(8));
@@ -142,7 +142,7 @@ pub fn title(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let left = cells.saturating_sub(width(&name) + width(&right) + 8);
     let topic = topic.filter(|_| left > 8).map(|t| format!("· {} ", fit(&t, left - 4))).unwrap_or_default();
     let fill = cells.saturating_sub(3 + width(&name) + 1 + width(&topic) + width(&right) + 2);
-    frame.put(
+    frame.render_widget(
         Line::from(vec![
             Span::styled("── ", theme.rule),
             Span::styled(name, theme.title),

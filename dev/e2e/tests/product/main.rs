@@ -21,6 +21,7 @@ mod relay_events;
 mod relay_node;
 mod scene;
 mod scripts;
+mod settings;
 mod tail;
 mod terminal;
 mod terminal_state;

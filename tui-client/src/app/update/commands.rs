@@ -9,7 +9,7 @@ use chat_common::{RoomRef, UserName, text};
 
 use super::{browse, compose, global};
 use crate::app::picker::PickerKind;
-use crate::app::{App, Ask, Confirmed, EchoState, Effect, Overlay, Pending, RoomId};
+use crate::app::{App, Ask, Confirmed, EchoState, Effect, Overlay, Pending, RoomId, settings};
 use crate::command::{BadCommand, Invocation as I};
 use crate::guest;
 use crate::keymap::{Action, Context};
@@ -20,8 +20,8 @@ pub(super) fn run(app: &mut App, invocation: I, fx: &mut Vec<Effect>) {
         I::Join(None) => return global::open(app, PickerKind::Rooms, fx),
         I::Join(Some(target)) => return global::enter(app, target, fx),
         I::Search(query) => return search(app, &query, fx),
-        I::Set(None) => return global::open(app, PickerKind::Settings, fx),
-        I::Set(Some((name, value))) => return set(app, &name, &value, fx),
+        I::Set(None) => return settings::open(app, None),
+        I::Set(Some((name, value))) => return settings::command(app, &name, value.as_deref(), fx),
         I::Help => return global::open(app, PickerKind::Help, fx),
         I::Quit => return global::quit(app, fx),
         I::Msg(user, text) => return msg(app, RoomRef::Direct(user), text, fx),
@@ -188,26 +188,6 @@ fn presence(app: &mut App, status: Status, text: Option<String>, fx: &mut Vec<Ef
         _ => "welcome back",
     };
     send(app, Ask::Presence(presence::Set { status, text }), Pending::Say(said.to_owned()), fx);
-}
-
-fn set(app: &mut App, name: &str, value: &str, fx: &mut Vec<Effect>) {
-    let on = match value {
-        "on" | "yes" | "true" => Some(true),
-        "off" | "no" | "false" => Some(false),
-        _ => None,
-    };
-    match (name, on) {
-        ("theme", _) if app.themes.contains(&value) => {
-            value.clone_into(&mut app.theme);
-            fx.push(Effect::Theme(value.to_owned()));
-        }
-        ("theme", _) => app.complain(format!("no theme {value:?}; there are {}", app.themes.join(", "))),
-        ("sidebar", on) if on.is_some() || value == "auto" => app.sidebar = on,
-        ("members", on) if on.is_some() || value == "auto" => app.pane = on,
-        ("bell", Some(on)) => app.bell = on,
-        ("sidebar" | "members" | "bell", _) => app.complain(format!("/set {name} takes on or off, not {value:?}")),
-        _ => app.complain(format!("no setting {name:?}; /set lists them")),
-    }
 }
 
 fn ask_leave(app: &mut App, index: usize) {

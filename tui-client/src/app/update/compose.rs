@@ -153,7 +153,8 @@ fn drop_reply(app: &mut App) -> bool {
     true
 }
 
-fn edit(editor: &mut Editor, action: Action) {
+/// What an action does to a text.
+pub(in crate::app) fn edit(editor: &mut Editor, action: Action) {
     match action {
         Action::Newline => {
             editor.insert("\n", false);

@@ -27,6 +27,7 @@ pub(super) fn act(app: &mut App, action: Action, fx: &mut Vec<Effect>) -> bool {
         Action::Focus if super::browse::other_side(app) => {}
         Action::Focus => app.say("there is one side; t on a message opens its thread"),
         Action::Bare => app.bare = !app.bare,
+        Action::Settings => crate::app::settings::open(app, None),
         Action::NextUnread => next_unread(app),
         Action::NextRoom => step(app, 1),
         Action::PrevRoom => step(app, -1),
@@ -189,7 +190,6 @@ pub(super) fn items(app: &App, kind: &PickerKind) -> Vec<PickItem> {
             .iter()
             .map(|(name, emoji)| PickItem::new(format!("{emoji}  {name}"), "", Pick::Emoji((*emoji).to_owned())))
             .collect(),
-        PickerKind::Settings => settings(app),
         PickerKind::Links(text) => super::browse::links(text)
             .into_iter()
             .map(|link| PickItem::new(link, "", Pick::Link(link.to_owned())))
@@ -324,20 +324,6 @@ fn who(app: &App) -> Vec<PickItem> {
         .collect();
     items.sort_by(|a, b| (a.0, &a.1.label).cmp(&(b.0, &b.1.label)));
     items.into_iter().map(|(_, i)| i).collect()
-}
-
-fn settings(app: &App) -> Vec<PickItem> {
-    let on = |b: bool| if b { "on" } else { "off" };
-    let auto = |b: Option<bool>| b.map_or("as the width allows", on);
-    [
-        ("/set theme NAME", format!("now {}; built in: {}", app.theme, app.themes.join(", "))),
-        ("/set sidebar on|off", auto(app.sidebar).to_owned()),
-        ("/set members on|off", auto(app.pane).to_owned()),
-        ("/set bell on|off", on(app.bell).to_owned()),
-    ]
-    .into_iter()
-    .map(|(label, detail)| PickItem::new(label, detail, Pick::Slash("set")))
-    .collect()
 }
 
 /// Opens a room or a conversation, and brings it into view.

@@ -20,8 +20,10 @@ use std::time::Duration;
 
 use chat_common::Timestamp;
 
+pub(super) use compose::edit;
+
 use super::msg::{Echo, Msg};
-use super::{App, Effect, Mode, Overlay, Zone};
+use super::{App, Effect, Mode, Overlay, Zone, settings};
 use crate::keymap::{Context, Key};
 
 /// Read marks go out at most this often for a room.
@@ -53,6 +55,9 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Cached { room, messages } => net::cached(app, *room, messages),
         Msg::Draft { room, text } => draft(app, &room, &text),
         Msg::Unsent(echo) => unsent(app, echo),
+        Msg::Configured(now) => settings::configured(app, *now),
+        Msg::Misconfigured(error) => settings::damaged(app, error),
+        Msg::Unwritten(error) => settings::unwritten(app, error),
         Msg::Quit => global::quit(app, &mut fx),
         Msg::Net(event) => net::event(app, event, &mut fx),
     }
@@ -84,7 +89,8 @@ fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
 fn scroll(app: &mut App, zone: Zone, lines: i32) {
     match &mut app.overlay {
         Some(Overlay::Picker(picker)) => picker.step(lines.signum()),
-        Some(_) => {}
+        Some(Overlay::Settings(view)) => view.step(lines.signum()),
+        Some(Overlay::Confirm { .. }) => {}
         None => reading::scroll_by(app, zone, lines),
     }
 }

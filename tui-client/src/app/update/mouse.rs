@@ -2,18 +2,20 @@
 
 use super::{browse, compose, global, overlay};
 use crate::app::msg::RowKey;
-use crate::app::{App, Effect, Mode, Overlay, Target, Zone};
+use crate::app::{App, Effect, Mode, Overlay, Target, Zone, settings};
 
 pub(super) fn click(app: &mut App, target: Target, fx: &mut Vec<Effect>) {
     app.quit_armed = false;
     app.chord = false;
     match target {
+        Target::Entry(index) if matches!(app.overlay, Some(Overlay::Settings(_))) => settings::click(app, index, fx),
         Target::Entry(index) => {
             if let Some(Overlay::Picker(picker)) = &mut app.overlay {
                 picker.selected = index.min(picker.shown.len().saturating_sub(1));
                 overlay::accept(app, fx);
             }
         }
+        Target::Outside if matches!(app.overlay, Some(Overlay::Settings(_))) => app.overlay = None,
         // A question waits for its answer; a list is left as with Esc.
         Target::Outside if matches!(app.overlay, Some(Overlay::Picker(_))) => overlay::close(app),
         _ if app.overlay.is_some() => {}

@@ -274,7 +274,7 @@ fn entry(app: &mut App, e: &Entry, fx: &mut Vec<Effect>) {
     }
     let direct = room.is_direct();
     let looking = active && app.focused;
-    if !looking && app.bell && app.status != Status::Dnd {
+    if !looking && app.status != Status::Dnd {
         let line = text.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
         let text = format!("{} in {}: {}", e.from.name, room.title(), line.chars().take(80).collect::<String>());
         fx.push(Effect::Alert(Alert { room: e.room.clone(), target: room.draft_key(), direct, named, text }));
@@ -439,7 +439,7 @@ fn hint(app: &mut App, hint: Hint, fx: &mut Vec<Effect>) {
                 let title = app.rooms[i].title();
                 let said = if direct { format!("{title} writes to you") } else { format!("you are now in {title}") };
                 app.say(said);
-                if direct && app.bell && app.status != Status::Dnd {
+                if direct && app.status != Status::Dnd {
                     let (target, text) = (app.rooms[i].draft_key(), format!("{title} writes to you"));
                     fx.push(Effect::Alert(Alert { room: name, target, direct, named: false, text }));
                 }

@@ -11,7 +11,7 @@ use crate::app::msg::RowKey;
 use crate::app::picker::{Pick, PickerKind};
 use crate::app::room::Loading;
 use crate::app::search;
-use crate::app::{App, Ask, Confirmed, Effect, Overlay, Pending, RoomId};
+use crate::app::{App, Ask, Confirmed, Effect, Overlay, Pending, RoomId, settings};
 use crate::keymap::{Action, Context, Key};
 
 /// A search is asked for when nothing was typed for this long.
@@ -53,6 +53,11 @@ pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
             }
             if matches!(action, None | Some(Action::DeleteLeft | Action::KillStart)) {
                 typed(app);
+            }
+        }
+        Some(Overlay::Settings(_)) => {
+            if settings::press(app, key, fx) {
+                global::quit(app, fx);
             }
         }
         None => {}

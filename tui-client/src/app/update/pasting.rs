@@ -1,7 +1,7 @@
 //! Pastes: they stand in the line at once and never send; from some lines on it is asked whether they are code.
 
 use super::compose;
-use crate::app::{App, Effect, Mode, Overlay, Pasted, parts};
+use crate::app::{App, Effect, Mode, Overlay, Pasted, parts, settings};
 use crate::keymap::{Action, Context};
 
 /// From this many lines on a paste may be meant as code.
@@ -12,6 +12,12 @@ pub(super) fn paste(app: &mut App, text: &str, fx: &mut Vec<Effect>) {
         Some(Overlay::Picker(picker)) => {
             picker.insert(text.lines().next().unwrap_or_default());
             return super::overlay::typed(app);
+        }
+        Some(Overlay::Settings(view)) => {
+            if settings::paste(view, text) {
+                return;
+            }
+            app.overlay = None;
         }
         // A question is no place for a text; it would be lost.
         Some(Overlay::Confirm { .. }) => app.overlay = None,

@@ -4,6 +4,7 @@ mod mouse;
 mod newcomer;
 mod pasting;
 mod reading;
+mod settings;
 mod threads;
 mod writing;
 
@@ -119,7 +120,6 @@ impl At {
             tz: jiff::tz::TimeZone::UTC,
             keymap: Keymap::default(),
             theme: "dark".to_owned(),
-            themes: &["dark", "light"],
             now: Timestamp::from_millis(0),
         });
         Self { app, now: Timestamp::from_millis(0), wishes }

@@ -43,10 +43,10 @@ fn what_was_said_about_one_try_is_gone_with_the_next() {
     let mut at = At::ops();
     at.types("/theme nope");
     at.keys("enter");
-    assert!(at.toast().contains("no theme"));
+    assert!(at.toast().contains("none of dark"));
     at.types("/theme light");
     at.keys("enter");
-    assert_eq!(at.toast(), "");
+    assert_eq!(at.toast(), "theme: light");
 }
 
 #[test]
