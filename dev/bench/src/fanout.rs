@@ -1,5 +1,6 @@
 //! What a delivery costs the server: one sender, many readers, one by one and in bursts, beside a bare socketioxide
-//! server that does nothing but broadcast.
+//! server that does nothing but broadcast, and beside one that writes and syncs a page before: the least that any
+//! server does that keeps what it tells.
 
 use std::path::Path;
 use std::process::Command;
@@ -41,29 +42,45 @@ struct Rig {
     received: Arc<AtomicU64>,
 }
 
-/// Measures both and prints the ratios.
+/// Measures all three and prints the ratios.
 pub async fn run(bin: &Path, options: &Options) -> Result<()> {
-    let mut ratios: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
-    println!("fan-out to {} sockets, 300 B, server CPU per delivery (µs)", options.sockets);
-    println!("{:<8}{:>22}{:>22}", "round", "one by one", format!("bursts of {}", options.burst));
+    let kinds = [(1, "one by one"), (options.burst, "bursts")];
+    let mut ratios: [[Vec<f64>; 2]; 2] = Default::default();
+    println!(
+        "fan-out to {} sockets, 300 B, server CPU per delivery (µs): ours / bare, bare that syncs",
+        options.sockets
+    );
+    println!("{:<8}{:>32}{:>32}", "round", "one by one", format!("bursts of {}", options.burst));
     for round in 1..=options.rounds {
         let data = tempfile::tempdir()?;
         let mut ours = Rig::chat(bin, data.path(), options).await?;
-        let mut bare = Rig::bare(options).await?;
+        let mut bare = Rig::bare(options, &[]).await?;
+        let mut syncs = Rig::bare(options, &["--sync"]).await?;
         let mut line = format!("{round:<8}");
-        for (kind, burst) in [1, options.burst].into_iter().enumerate() {
+        for (ratios, (burst, _)) in ratios.iter_mut().zip(kinds) {
             let a = ours.load(options, burst, "message:send").await?;
             let b = bare.load(options, burst, "say").await?;
-            ratios[kind].push(a / b);
-            line.push_str(&format!("{:>22}", format!("{a:.2} / {b:.2} = {:.2}", a / b)));
+            let c = syncs.load(options, burst, "say").await?;
+            ratios[0].push(a / b);
+            ratios[1].push(a / c);
+            line.push_str(&format!("{:>32}", format!("{a:.2} / {b:.2}, {c:.2} = {:.2}, {:.2}", a / b, a / c)));
         }
         println!("{line}");
     }
-    for (kind, name) in ["one by one", "bursts"].into_iter().enumerate() {
-        ratios[kind].sort_by(f64::total_cmp);
-        println!("{name}: median ratio {:.2} (aim: at most 1.3)", ratios[kind][ratios[kind].len() / 2]);
+    for (ratios, (_, name)) in ratios.iter_mut().zip(kinds) {
+        let [bare, syncs] = ratios;
+        println!(
+            "{name}: median ratio {:.2} (aim: at most 1.3); to the one that syncs {:.2}",
+            median(bare),
+            median(syncs)
+        );
     }
     Ok(())
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 impl Rig {
@@ -75,9 +92,9 @@ impl Rig {
         Self::fill(server, options, "/chat", &json!({ "token": token }), "room:join", &join).await
     }
 
-    async fn bare(options: &Options) -> Result<Self> {
+    async fn bare(options: &Options, more: &[&str]) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("bare");
+        command.arg("bare").args(more);
         let server = Server::start(command)?;
         Self::fill(server, options, "/", &json!({}), "join", &json!({})).await
     }
@@ -163,15 +180,19 @@ fn told(mut said: Value) -> Value {
 }
 
 /// The bare server: joins everyone to one room and broadcasts what is said.
-pub async fn bare_server() -> Result<()> {
+pub async fn bare_server(sync: bool) -> Result<()> {
+    let page = sync.then(tempfile::tempfile).transpose()?.map(Arc::new);
     let (layer, io) = SocketIo::builder().max_buffer_size(1024).build_layer();
     // In the middleware, since the first event can come before a connect handler has registered anything.
-    let register = async |socket: SocketRef| {
+    let register = async move |socket: SocketRef| {
         socket.on("join", async |socket: SocketRef, ack: AckSender| {
             socket.join("lobby");
             let _ = ack.send(&json!({"ok": true}));
         });
-        socket.on("say", async |socket: SocketRef, Data::<Value>(data), ack: AckSender| {
+        socket.on("say", async move |socket: SocketRef, Data::<Value>(data), ack: AckSender| {
+            if let Some(page) = page.clone() {
+                let _ = tokio::task::spawn_blocking(move || keep(&page)).await;
+            }
             let _ = socket.within("lobby").local().emit("message:created", &told(data)).await;
             let _ = ack.send(&json!({"ok": true}));
         });
@@ -184,4 +205,10 @@ pub async fn bare_server() -> Result<()> {
         let _ = io.set_nodelay(true);
     });
     axum::serve(listener, axum::Router::new().layer(layer)).await.context("bare server")
+}
+
+/// Appends a page and syncs it.
+fn keep(mut page: &std::fs::File) -> std::io::Result<()> {
+    std::io::Write::write_all(&mut page, &[7; 4096])?;
+    page.sync_data()
 }

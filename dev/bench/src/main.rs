@@ -41,7 +41,11 @@ enum What {
     Startup(startup::Options),
     /// The bare server that `fanout` compares with; started by it.
     #[command(hide = true)]
-    Bare,
+    Bare {
+        /// Write and sync a page before each broadcast.
+        #[arg(long)]
+        sync: bool,
+    },
 }
 
 fn main() -> Result<()> {
@@ -54,7 +58,7 @@ fn main() -> Result<()> {
             What::Fanout(options) => fanout::run(&cli.bin, &options).await,
             What::Cluster(options) => cluster::run(&cli.bin, &options).await,
             What::Startup(options) => startup::run(&cli.bin, &options).await,
-            What::Bare => fanout::bare_server().await,
+            What::Bare { sync } => fanout::bare_server(sync).await,
         }
     })
 }

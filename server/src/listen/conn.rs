@@ -19,10 +19,28 @@ pub struct ConnHandle {
 
 /// What the stream notes of its writes.
 #[derive(Debug, Default)]
-struct Flow {
+pub(super) struct Flow {
     cut: AtomicBool,
     blocked: AtomicBool,
     writes: AtomicU64,
+}
+
+impl Flow {
+    /// Whether the connection has been cut; asked at each read and write, so it takes no lock.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+
+    /// A write was done. Only the stream says so.
+    pub(super) fn wrote(&self) {
+        self.blocked.store(false, Ordering::Relaxed);
+        self.writes.store(self.writes.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// A write waits for the peer to read.
+    pub(super) fn block(&self) {
+        self.blocked.store(true, Ordering::Relaxed);
+    }
 }
 
 impl ConnHandle {
@@ -37,23 +55,19 @@ impl ConnHandle {
         self.cut.cancel();
     }
 
-    /// Whether it has been cut; asked at each read and write, so it takes no lock.
+    /// Whether it has been cut.
     pub fn is_cut(&self) -> bool {
-        self.flow.cut.load(Ordering::Acquire)
+        self.flow.is_cut()
+    }
+
+    /// What the stream notes its writes in.
+    pub(super) fn flow(&self) -> Arc<Flow> {
+        Arc::clone(&self.flow)
     }
 
     /// Ends when the connection has been cut.
     pub fn token(&self) -> &CancellationToken {
         &self.cut
-    }
-
-    /// Notes whether a write waits for the peer to read; the stream says so at each write.
-    pub fn set_blocked(&self, blocked: bool) {
-        self.flow.blocked.store(blocked, Ordering::Relaxed);
-        if !blocked {
-            // Only the stream writes it.
-            self.flow.writes.store(self.writes().wrapping_add(1), Ordering::Relaxed);
-        }
     }
 
     /// Writes done so far; it moves on when what was given to the connection leaves.

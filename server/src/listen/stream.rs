@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::ConnHandle;
 use super::accept::Share;
+use super::conn::Flow;
 
 /// A write that makes no progress for so long fails.
 pub const WRITE_STALL: Duration = Duration::from_secs(10);
@@ -22,16 +23,24 @@ const LINGER: (Duration, usize) = (Duration::from_secs(1), 1024 * 1024);
 
 type Cut = Option<Pin<Box<WaitForCancellationFutureOwned>>>;
 
-/// See the module.
+/// See the module. What each write looks at stands together: with hundreds of connections told in turn, every further
+/// cache line costs.
 #[derive(Debug)]
 pub struct Guarded {
     inner: TcpStream,
+    flow: Arc<Flow>,
+    stalled: Option<Pin<Box<Sleep>>>,
+    seldom: Box<Seldom>,
+}
+
+/// What a write that succeeds does not look at.
+#[derive(Debug)]
+struct Seldom {
     handle: ConnHandle,
     // One for each direction: a reader and a writer may wait in two tasks, and each future wakes one only. Made when
     // there is something to wait for, so that a connection that never waits costs nothing.
     cut_read: Cut,
     cut_write: Cut,
-    stalled: Option<Pin<Box<Sleep>>>,
     stall: Duration,
     linger: Option<(Pin<Box<Sleep>>, usize)>,
     finished: bool,
@@ -41,17 +50,10 @@ pub struct Guarded {
 
 impl Guarded {
     pub(super) fn new(inner: TcpStream, handle: ConnHandle, share: Arc<Share>, stall: Duration) -> Self {
-        Self {
-            inner,
-            handle,
-            cut_read: None,
-            cut_write: None,
-            stalled: None,
-            stall,
-            linger: None,
-            finished: false,
-            _share: share,
-        }
+        let flow = handle.flow();
+        let seldom =
+            Seldom { handle, cut_read: None, cut_write: None, stall, linger: None, finished: false, _share: share };
+        Self { inner, flow, stalled: None, seldom: Box::new(seldom) }
     }
 
     /// Fails once the connection was cut; otherwise `slot` wakes the caller when it is.
@@ -69,21 +71,22 @@ impl Guarded {
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if self.handle.is_cut() {
+        if self.flow.is_cut() {
             return Poll::Ready(Err(cut_error()));
         }
         if let Poll::Ready(done) = write(Pin::new(&mut self.inner), cx) {
             self.stalled = None;
-            self.handle.set_blocked(false);
+            self.flow.wrote();
             return Poll::Ready(done);
         }
-        Self::poll_cut(self.handle.token(), &mut self.cut_write, cx)?;
-        self.handle.set_blocked(true);
-        let stall = self.stall;
+        let Seldom { handle, cut_write, stall, .. } = &mut *self.seldom;
+        Self::poll_cut(handle.token(), cut_write, cx)?;
+        self.flow.block();
+        let stall = *stall;
         let timer = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
         ready!(timer.as_mut().poll(cx));
         // The reader of this connection must learn of it, too.
-        self.handle.cut();
+        handle.cut();
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
     }
 }
@@ -95,13 +98,14 @@ fn cut_error() -> io::Error {
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.handle.is_cut() {
+        if this.flow.is_cut() {
             return Poll::Ready(Err(cut_error()));
         }
         if let Poll::Ready(done) = Pin::new(&mut this.inner).poll_read(cx, buf) {
             return Poll::Ready(done);
         }
-        Self::poll_cut(this.handle.token(), &mut this.cut_read, cx)?;
+        let Seldom { handle, cut_read, .. } = &mut *this.seldom;
+        Self::poll_cut(handle.token(), cut_read, cx)?;
         Poll::Pending
     }
 }
@@ -129,14 +133,15 @@ impl AsyncWrite for Guarded {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.handle.is_cut() {
+        if this.flow.is_cut() {
             return Poll::Ready(Ok(()));
         }
-        if !this.finished {
+        if !this.seldom.finished {
             ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
-            this.finished = true;
+            this.seldom.finished = true;
         }
         let (until, left) = this
+            .seldom
             .linger
             .get_or_insert_with(|| (Box::pin(tokio::time::sleep_until(Instant::now() + LINGER.0)), LINGER.1));
         let mut scrap = [0u8; 8 * 1024];

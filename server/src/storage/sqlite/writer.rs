@@ -27,8 +27,9 @@ const FILL: Duration = Duration::from_millis(20);
 const LINGER: Duration = Duration::from_millis(2);
 /// How long it waits for the next one.
 const GAP: Duration = Duration::from_micros(120);
-/// Background work is put off while jobs come, but not longer than this.
-const STARVED: Duration = Duration::from_millis(100);
+/// Background work gathers so long, unless somebody waits for it or more of it is known: the index takes sixteen
+/// messages in one transaction for little more than one. While jobs come it is put off, but not longer than this.
+const GATHER: Duration = Duration::from_millis(100);
 /// A pause after background work failed.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The queue counts as idle when nothing came for so long.
@@ -59,6 +60,8 @@ pub(super) struct Writer {
     waiting: Vec<oneshot::Sender<()>>,
     /// Whether the index or the purge may have something to do, and since when.
     backlog: Option<Instant>,
+    /// The last slice left something undone.
+    behind: bool,
     paused_until: Option<Instant>,
     stop: Option<oneshot::Sender<()>>,
 }
@@ -85,6 +88,7 @@ impl Writer {
             last: 0,
             waiting: Vec::new(),
             backlog: Some(Instant::now()),
+            behind: true,
             paused_until: None,
             stop: None,
         }
@@ -95,16 +99,15 @@ impl Writer {
         let mut alarm = Alarm(Arc::clone(&self.vitals), false);
         while self.stop.is_none() {
             let message = match self.backlog {
-                Some(_) if self.waiting.is_empty() => self.queue.recv_timeout(IDLE),
-                Some(_) => self.queue.recv_timeout(Duration::ZERO),
                 None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(since) => self.queue.recv_timeout(self.patience(since)),
             };
             match message {
                 Ok(message) => self.batch(message),
                 Err(RecvTimeoutError::Timeout) => self.background(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.backlog.is_some_and(|since| since.elapsed() > STARVED) {
+            if self.backlog.is_some_and(|since| since.elapsed() > GATHER) {
                 self.background();
             }
         }
@@ -116,6 +119,17 @@ impl Writer {
         drop(conn);
         if let Some(stop) = stop {
             let _gone = stop.send(());
+        }
+    }
+
+    /// How long jobs are waited for before background work is done.
+    fn patience(&self, since: Instant) -> Duration {
+        if !self.waiting.is_empty() {
+            Duration::ZERO
+        } else if self.behind {
+            IDLE
+        } else {
+            GATHER.saturating_sub(since.elapsed()).max(IDLE)
         }
     }
 
@@ -150,7 +164,7 @@ impl Writer {
     /// Runs one job; an error undoes the whole batch.
     fn one(&mut self, mut job: Box<dyn Job>, done: &mut Vec<Box<dyn Job>>) -> Result<(), StoreError> {
         if done.is_empty()
-            && let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE")
+            && let Err(error) = self.conn.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]))
         {
             done.push(job);
             return Err(error.into());
@@ -242,9 +256,13 @@ impl Writer {
         }
         self.paused_until = None;
         match self.slice() {
-            Ok(true) => self.backlog = Some(Instant::now()),
+            Ok(true) => {
+                self.backlog = Some(Instant::now());
+                self.behind = true;
+            }
             Ok(false) => {
                 self.backlog = None;
+                self.behind = false;
                 for reply in self.waiting.drain(..) {
                     let _gone = reply.send(());
                 }
