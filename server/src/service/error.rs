@@ -1,6 +1,7 @@
 //! Why a use case did not do it, mapped once to what clients see.
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chat_common::rest::Scope;
 use chat_common::text::TextError;
@@ -8,6 +9,9 @@ use chat_common::{ErrorBody, ErrorCode};
 
 use crate::domain::Refusal;
 use crate::storage::StoreError;
+
+/// That the store is away is logged once in so long.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What a use case gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -95,7 +99,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Refused(refusal) => Self::Refused(refusal),
             StoreError::Unavailable(why) => {
-                tracing::warn!(%why, "the store is not available");
+                say_away(&why);
                 Self::Unavailable
             }
             StoreError::Internal(why) => {
@@ -103,6 +107,19 @@ impl From<StoreError> for Error {
                 Self::Internal
             }
         }
+    }
+}
+
+/// Says that the store is away, once in [`AGAIN`]: every request finds out for itself.
+fn say_away(why: &str) {
+    static SAID: Mutex<Option<Instant>> = Mutex::new(None);
+    let now = Instant::now();
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.is_some_and(|at| now.duration_since(at) < AGAIN) {
+        tracing::debug!(%why, "the store is not available");
+    } else {
+        *said = Some(now);
+        tracing::warn!(%why, "the store is not available; requests are refused until it is there again");
     }
 }
 
