@@ -123,7 +123,8 @@ pub fn propose(app: &App) -> Option<Popup> {
     };
     match kind {
         '@' => {
-            for m in &room.members {
+            let me = app.me.as_ref().map(|u| u.id);
+            for m in room.members.iter().filter(|m| Some(m.user.id) != me) {
                 let here = if room.present.contains_key(&m.user.id) { "here" } else { "" };
                 offer(m.user.name.as_str(), format!("@{} ", m.user.name), here.to_owned());
             }

@@ -38,22 +38,14 @@ use args::{Cli, Command};
 use context::Context;
 use error::{CliError, Exit};
 
+use crate::runtime::crash;
+
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !std::thread::current().name().is_some_and(|n| n.starts_with(crate::net::LINK_THREAD)) {
-            before(info);
-        }
-    }));
+    crash::install();
     let cli = match parse() {
         Ok(cli) => cli,
-        Err(e) => {
-            // Nothing can be done about a closed terminal.
-            let _ = e.print();
-            let fine = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if fine { ExitCode::SUCCESS } else { Exit::Usage.into() };
-        }
+        Err(e) => return unparsed(&e),
     };
     let json = cli.global.json || matches!(cli.command, Some(Command::Listen(_)));
     let to: Vec<RoomRef> = cli.global.room.clone();
@@ -61,6 +53,20 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(e) => e.about(&to).report(json),
     }
+}
+
+/// Help that was asked for, or a command line that means nothing; a script that wants JSON gets its object then, too.
+fn unparsed(e: &clap::Error) -> ExitCode {
+    let fine = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if !fine && std::env::args_os().any(|arg| arg == "--json") {
+        let text = e.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let error = CliError::usage(first.strip_prefix("error: ").unwrap_or(first));
+        return error.hint("chat-tui --help lists commands and options").report(true);
+    }
+    // Nothing can be done about a closed terminal.
+    let _ = e.print();
+    if fine { ExitCode::SUCCESS } else { Exit::Usage.into() }
 }
 
 /// An empty variable is one that is not set, as `CHAT_SERVER=` in a unit file or a CI job means it.
@@ -73,6 +79,7 @@ fn parse() -> Result<Cli, clap::Error> {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    crash::provoke("start");
     output::log_to_stderr(cli.global.verbose, cli.command.is_none());
     let Cli { global, name, plain, command } = cli;
     let Some(command) = command else {

@@ -49,7 +49,11 @@ pub fn run(global: Global, name: Option<&str>, plain: bool) -> Result<ExitCode, 
 }
 
 fn failed(error: &anyhow::Error) -> CliError {
-    let exit = if error.downcast_ref::<std::io::Error>().is_some() { Exit::Io } else { Exit::Config };
+    let exit = match () {
+        () if error.is::<runtime::Broken>() => Exit::Bug,
+        () if error.is::<std::io::Error>() => Exit::Io,
+        () => Exit::Config,
+    };
     CliError::new(exit, "screen", format!("{error:#}"))
 }
 

@@ -1,5 +1,6 @@
 //! Cells that carry the number of an address are written between OSC 8 marks, so that a terminal that knows them opens
-//! the whole address from every row it is wrapped over. Terminals that do not know them show the same letters.
+//! the whole address from every row it is wrapped over. Terminals that do not know them show the same letters. Clusters
+//! whose width terminals disagree about are written apart; see `columns`.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -7,10 +8,11 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
-use ratatui::buffer::Cell;
+use ratatui::buffer::{Cell, CellWidth as _};
 use ratatui::layout::{Position, Size};
 use ratatui::style::Color;
 
+use super::columns;
 use crate::ui::{Links, link_number};
 
 /// The screen's backend; everything but [`Backend::draw`] is crossterm's.
@@ -103,11 +105,30 @@ fn flush<W: Write>(to: &mut CrosstermBackend<W>, url: Option<&String>, run: &[(u
     if let Some(url) = url {
         to.write_all(open(url).as_bytes())?;
     }
-    to.draw(run.iter().map(|(x, y, cell)| (*x, *y, cell)))?;
+    let mut rest = run;
+    while let Some(at) = rest.iter().position(|(.., cell)| !columns::is_sure(cell.symbol())) {
+        let (x, y, cell) = &rest[at];
+        write(to, &rest[..at])?;
+        write(to, &columns::blanks(*x, *y, cell))?;
+        // Each of these begins by putting the cursor where it belongs.
+        write(to, &rest[at..=at])?;
+        rest = &rest[at + 1..];
+        // The blanks behind it are written already; again they would cut it in half.
+        let within = |(x2, y2, c): &(u16, u16, Cell)| {
+            y2 == y && *x2 < x.saturating_add(cell.cell_width()) && x2 > x && c.symbol() == " "
+        };
+        let behind = rest.iter().take_while(|c| within(c)).count();
+        rest = &rest[behind..];
+    }
+    write(to, rest)?;
     if url.is_some() {
         to.write_all(b"\x1b]8;;\x1b\\")?;
     }
     Ok(())
+}
+
+fn write<W: Write>(to: &mut CrosstermBackend<W>, run: &[(u16, u16, Cell)]) -> io::Result<()> {
+    if run.is_empty() { Ok(()) } else { to.draw(run.iter().map(|(x, y, cell)| (*x, *y, cell))) }
 }
 
 /// The mark before a link's letters. Whatever is not a printable ASCII character is percent-encoded, so that nothing in

@@ -1,9 +1,13 @@
 //! The full screen at work: the loop that takes keys, the network and time to `app::update`, does its effects, and
 //! draws when something changed. It decides nothing itself.
 
+mod columns;
+#[cfg(test)]
+mod columns_tests;
 mod compose;
 mod configured;
 mod convert;
+pub mod crash;
 mod effects;
 pub mod form;
 mod hyperlink;
@@ -231,7 +235,7 @@ impl Runtime {
                 },
                 event = self.events.recv() => match event {
                     Some(event) => self.network(event).await,
-                    None => anyhow::bail!("the network half has ended; please report this"),
+                    None => return Err(Broken("the network half has ended").into()),
                 },
                 Some(msg) = self.loaded.recv() => self.tell(msg).await,
                 told = self.config.next() => self.configured(told).await,
@@ -316,6 +320,9 @@ impl Runtime {
             let line = line.clone();
             return self.line(line).await;
         }
+        if let crossterm::event::Event::Key(_) = event {
+            crash::provoke("key");
+        }
         // Where the system does not tell of changes, whoever comes back from an editor brings them.
         if !watch::TOLD && matches!(event, crossterm::event::Event::FocusGained) {
             self.config.look();
@@ -397,6 +404,11 @@ impl Runtime {
         }
     }
 }
+
+/// Something of ours has ended that must not.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; please report this")]
+pub struct Broken(&'static str);
 
 async fn sleep(until: Option<Instant>) {
     match until {

@@ -11,16 +11,17 @@ use crossterm::event::{
     EnableMouseCapture,
 };
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode,
+    BeginSynchronizedUpdate, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{execute, queue};
 use ratatui::Frame;
 
+use super::columns;
 use super::hyperlink::Linking;
 use crate::ui::Links;
 
-/// Whether the terminal is taken now; the panic hook must not touch one that is not.
+/// Whether the terminal is taken now; a panic must not touch one that is not.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The taken terminal. Dropping it gives the terminal back.
@@ -35,16 +36,8 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Takes the terminal; a panic gives it back before its message is printed.
+    /// Takes the terminal.
     pub(super) fn take(mouse: bool) -> io::Result<Self> {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            // There the screen lives on.
-            if !std::thread::current().name().is_some_and(|n| n.starts_with(crate::net::LINK_THREAD)) {
-                give_back();
-            }
-            before(info);
-        }));
         let links = Rc::<RefCell<Links>>::default();
         let backend = Linking::new(BufWriter::with_capacity(64 * 1024, io::stdout()), Rc::clone(&links));
         let screen = Self { terminal: ratatui::Terminal::new(backend)?, links, mouse, taken: mouse };
@@ -55,7 +48,8 @@ impl Terminal {
     fn enter(&self) -> io::Result<()> {
         TAKEN.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
-        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
+        // Without wrapping a row that the terminal takes for longer than it is ends at the edge, not in the next row.
+        execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, EnableBracketedPaste, EnableFocusChange)?;
         if self.taken {
             execute!(io::stdout(), EnableMouseCapture)?;
         }
@@ -99,7 +93,11 @@ impl Terminal {
     pub(super) fn draw(&mut self, picture: impl FnOnce(&mut Frame<'_>) -> Links) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         let links = &self.links;
-        let drawn = self.terminal.draw(|frame| *links.borrow_mut() = picture(frame)).map(drop);
+        let drawn = self.terminal.draw(|frame| {
+            *links.borrow_mut() = picture(frame);
+            columns::guard(frame.buffer_mut());
+        });
+        let drawn = drawn.map(drop);
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         drawn
     }
@@ -118,21 +116,24 @@ impl Drop for Terminal {
     }
 }
 
-/// Gives the terminal back if it is taken. Failures are left alone: there is nobody to tell.
-fn give_back() {
-    if TAKEN.swap(false, Ordering::SeqCst) {
+/// Gives the terminal back; true if it was taken. Failures are left alone: there is nobody to tell.
+pub(super) fn give_back() -> bool {
+    let taken = TAKEN.swap(false, Ordering::SeqCst);
+    if taken {
         let left = execute!(
             io::stdout(),
             EndSynchronizedUpdate,
             DisableMouseCapture,
             DisableFocusChange,
             DisableBracketedPaste,
+            EnableLineWrap,
             LeaveAlternateScreen,
             Show
         );
         let raw = disable_raw_mode();
         drop((left, raw));
     }
+    taken
 }
 
 /// The sequence that puts a text on the clipboard, also over SSH (OSC 52).

@@ -5,11 +5,11 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Clear;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::cover;
 use super::hits::CaretRow;
-use super::text::{Piece, block, fit, line, pad, width, wrap};
+use super::text::{Piece, Put as _, block, fit, line, pad, width, wrap};
 use crate::app::room::Purpose;
 use crate::app::{App, Line as Link, Mode, Overlay, Room};
 use crate::keymap::{Action, Context};
@@ -130,7 +130,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Vec<
             None => Span::raw(""),
         };
         let style = if writing { theme.accent } else { theme.dim };
-        frame.render_widget(Line::from(vec![Span::styled(lead_text, style), body]), at);
+        frame.put(Line::from(vec![Span::styled(lead_text, style), body]), at);
     }
     if text.is_empty() && writing && area.height > 0 {
         let at = Rect {
@@ -140,7 +140,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Vec<
             ..area
         };
         let words = if app.room().is_some() { "write a message" } else { "" };
-        frame.render_widget(Line::styled(fit(words, cells), theme.dim), at.intersection(area));
+        frame.put(Line::styled(fit(words, cells), theme.dim), at.intersection(area));
     }
     if writing && app.overlay.is_none() && area.height > 0 {
         let x = area.x + u16::try_from(lead + laid.cursor.1).unwrap_or(0);
@@ -188,10 +188,14 @@ pub fn rule(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
         _ => (String::new(), theme.dim.into()),
     };
     let lines = app.room().map_or(0, |r| r.editor.text().matches('\n').count() + 1);
-    let right = if lines > usize::from(frame.area().height / 3) { format!(" {lines} lines{right}") } else { right };
+    let right = match (lines > usize::from(frame.area().height / 3), right.as_str()) {
+        (true, "") => format!(" {lines} lines "),
+        (true, more) => format!(" {lines} lines{more}"),
+        (false, _) => right,
+    };
     let left = what.map(|(w, _)| format!(" {} ", fit(&w, cells.saturating_sub(width(&right) + 8)))).unwrap_or_default();
     let fill = cells.saturating_sub(2 + width(&left) + width(&right) + 2);
-    frame.render_widget(
+    frame.put(
         Line::from(vec![
             Span::styled("──", theme.rule),
             Span::styled(left, theme.accent),
@@ -223,7 +227,7 @@ pub fn status(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Op
     let room_left = cells.saturating_sub(width(&right));
     if let Some(pasted) = app.asked_paste() {
         let words = format!(" {} lines pasted. A code block?", pasted.lines);
-        frame.render_widget(Line::styled(fit(&words, room_left), theme.accent), area);
+        frame.put(Line::styled(fit(&words, room_left), theme.accent), area);
     } else if let Some(toast) = &app.toast {
         toasted(toast.error, &toast.text, theme, frame, area, room_left);
     } else if !room.typing.is_empty() {
@@ -233,11 +237,11 @@ pub fn status(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Op
             (2, [a, b]) => format!(" {a} and {b} are typing…"),
             _ => " several people are typing…".to_owned(),
         };
-        frame.render_widget(Line::styled(fit(&text, room_left), theme.dim), area);
+        frame.put(Line::styled(fit(&text, room_left), theme.dim), area);
     }
     let w = u16::try_from(width(&right)).unwrap_or(0).min(area.width);
     let at = Rect { x: area.right() - w, width: w, ..area };
-    frame.render_widget(Line::styled(right, theme.unread), at);
+    frame.put(Line::styled(right, theme.unread), at);
     (w > 0).then_some(at)
 }
 
@@ -258,10 +262,10 @@ fn toasted(error: bool, text: &str, theme: &Theme, frame: &mut Frame<'_>, area: 
     let above = u16::try_from(rows.len().saturating_sub(1)).unwrap_or(0);
     for (i, (row, y)) in rows.into_iter().zip(area.y - above..).enumerate() {
         let at = Rect { y, ..area };
-        frame.render_widget(Clear, at);
+        cover(frame, at);
         let lead = Span::styled(if i == 0 { lead.clone() } else { " ".repeat(width(&lead)) }, style);
         let spans = std::iter::once(lead).chain(row.spans);
-        frame.render_widget(Line::from_iter(spans), at);
+        frame.put(Line::from_iter(spans), at);
     }
 }
 
@@ -306,7 +310,7 @@ pub fn hints(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
         spans.push(Span::styled(key, theme.accent));
         spans.push(Span::styled(format!(" {what}"), theme.dim));
     }
-    frame.render_widget(Line::from(spans), area);
+    frame.put(Line::from(spans), area);
 }
 
 /// While one writes.
@@ -383,14 +387,14 @@ pub fn popup(app: &App, theme: &Theme, frame: &mut Frame<'_>, above: Rect) -> Ve
     let widest = popup.items.iter().map(|(i, _)| width(&line(i))).max().unwrap_or(0).min(24);
     let cells = usize::from(above.width.saturating_sub(2)).min(70);
     let at = Rect { x: above.x + 1, y: above.y - rows, width: u16::try_from(cells).unwrap_or(0), height: rows };
-    frame.render_widget(Clear, at);
+    cover(frame, at);
     let mut places = Vec::with_capacity(popup.items.len());
     for (i, ((insert, about), y)) in popup.items.iter().zip(at.y..).take(usize::from(rows)).enumerate() {
         let chosen = i == popup.selected;
         let text = format!("{} {}  {about}", if chosen { "›" } else { " " }, pad(insert, widest));
         let row = Rect { y, height: 1, ..at };
         let style: Style = if chosen { theme.choice.into() } else { theme.popup.into() };
-        frame.render_widget(Line::styled(pad(&text, cells), style), row);
+        frame.put(Line::styled(pad(&text, cells), style), row);
         places.push((row, i));
     }
     places

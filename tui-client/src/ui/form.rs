@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::settings::typed;
-use super::text::{Piece, fit, line, pad, width, wrap};
+use super::text::{Piece, Put as _, fit, line, pad, width, wrap};
 use crate::app::field::Field;
 use crate::app::form::{Entry, Form, Place, State};
 use crate::theme::Theme;
@@ -43,7 +43,7 @@ pub fn form(form: &Form, theme: &Theme, ascii: bool, frame: &mut Frame<'_>) {
         }
         let at = Rect { x, y, width: cells, height: 1 };
         match row {
-            Row::Words(words) => frame.render_widget(words, at),
+            Row::Words(words) => frame.put(words, at),
             Row::Place(place) => self::place(form, place, theme, frame, at),
             Row::Gap => {}
         }
@@ -55,7 +55,7 @@ pub fn form(form: &Form, theme: &Theme, ascii: bool, frame: &mut Frame<'_>) {
         if y >= keys {
             break;
         }
-        frame.render_widget(row, Rect { x, y, width: cells, height: 1 });
+        frame.put(row, Rect { x, y, width: cells, height: 1 });
         y += 1;
     }
     hints(form, theme, frame, Rect { y: keys, height: 1, ..screen });
@@ -95,7 +95,7 @@ fn place(form: &Form, place: Place, theme: &Theme, frame: &mut Frame<'_>, at: Re
         Place::Connect => {
             let style: Style = if here { theme.choice.into() } else { theme.text.into() };
             let button = vec![Span::raw(format!("{mark}{}", " ".repeat(NAME + 1))), Span::styled("[ Connect ]", style)];
-            return frame.render_widget(Line::from(button), at);
+            return frame.put(Line::from(button), at);
         }
     };
     let lead = format!("{mark}{} ", pad(name, NAME));
@@ -123,7 +123,7 @@ fn place(form: &Form, place: Place, theme: &Theme, frame: &mut Frame<'_>, at: Re
         (false, true) => (theme.error.into(), theme.text.into()),
         (false, false) => (theme.dim.into(), theme.text.into()),
     };
-    frame.render_widget(Line::from(vec![Span::styled(lead, a), Span::styled(text, b)]), at);
+    frame.put(Line::from(vec![Span::styled(lead, a), Span::styled(text, b)]), at);
 }
 
 /// A mark for each character, the cursor where it is.
@@ -173,7 +173,10 @@ fn hints(form: &Form, theme: &Theme, frame: &mut Frame<'_>, at: Rect) {
     let enter = if matches!(form.place, Place::Room | Place::Connect) { "connect" } else { "next" };
     let keys: Vec<(&str, &str)> = match form.state {
         State::Trying { .. } => vec![("Esc", "stop trying"), ("Ctrl+Q", "quit")],
-        _ => vec![("Enter", enter), ("Tab ↑↓", "move"), ("Esc", "skip this, write nothing"), ("Ctrl+Q", "quit")],
+        _ => {
+            let skip = if at.width < 60 { "skip" } else { "skip this, write nothing" };
+            vec![("Enter", enter), ("Tab ↑↓", "move"), ("Esc", skip), ("Ctrl+Q", "quit")]
+        }
     };
     let whole = usize::from(at.width);
     let mut spans = vec![Span::raw(" ")];
@@ -188,5 +191,5 @@ fn hints(form: &Form, theme: &Theme, frame: &mut Frame<'_>, at: Rect) {
         spans.push(Span::styled(key, theme.accent));
         spans.push(Span::styled(format!(" {what}"), theme.dim));
     }
-    frame.render_widget(Line::from(spans), at);
+    frame.put(Line::from(spans), at);
 }

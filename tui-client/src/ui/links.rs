@@ -8,9 +8,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::text::Line;
-use unicode_width::UnicodeWidthStr;
 
 use super::markdown::{self, Block};
+use super::text::width;
 use crate::theme::Theme;
 
 /// Addresses longer than this are shown, not linked, bytes.
@@ -52,7 +52,7 @@ pub fn places(rows: &[Line<'_>], urls: &[String], theme: &Theme) -> Vec<(usize, 
     for (y, row) in rows.iter().enumerate() {
         let mut x = 0;
         for span in &row.spans {
-            let cells = u16::try_from(span.content.width()).unwrap_or(u16::MAX);
+            let cells = u16::try_from(width(&span.content)).unwrap_or(u16::MAX);
             if span.style == theme.link.0 {
                 // Two addresses never touch: what is shown in one span is one of them, or a part of it.
                 let Some(rest) = left.strip_prefix(span.content.as_ref()) else { return places };

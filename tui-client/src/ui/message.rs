@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::highlight::highlight;
 use super::markdown::{self, Block};
-use super::text::{Piece, fit, line, pad, width, wrap};
+use super::text::{Piece, fit, line, line_width, pad, width, wrap};
 use crate::app::timeline::{Item, ItemBody};
 use crate::app::{App, Echo, EchoState, Line as Link, Room};
 use crate::theme::Theme;
@@ -249,7 +249,7 @@ fn boxed(cx: &Context<'_>, lang: &str, code: &[String], cells: usize, out: &mut 
     out.push(Line::from(rule(format!("┌{title}{}┐", "─".repeat((inner + 2).saturating_sub(width(&title)))))));
     for text in highlight(lang, code, cx.theme) {
         for row in wrap(&text, inner) {
-            let gap = " ".repeat(inner.saturating_sub(row.width()) + 1);
+            let gap = " ".repeat(inner.saturating_sub(line_width(&row)) + 1);
             let mut spans = vec![rule("│ ".to_owned())];
             spans.extend(row.spans);
             spans.push(rule(format!("{gap}│")));
@@ -280,7 +280,9 @@ fn reactions(cx: &Context<'_>, m: &Message, body: &mut Vec<Line<'static>>) {
     let cells = cx.columns.text().saturating_sub(2);
     let needed: usize = pieces.iter().map(|p| width(&p.text)).sum();
     match body.last_mut() {
-        Some(last) if last.width() + 3 + needed <= cells && m.text.as_ref().is_some_and(|t| !t.ends_with("```")) => {
+        Some(last)
+            if line_width(last) + 3 + needed <= cells && m.text.as_ref().is_some_and(|t| !t.ends_with("```")) =>
+        {
             last.push_span(Span::raw("   "));
             pieces.into_iter().for_each(|p| last.push_span(Span::styled(p.text, p.style)));
         }
@@ -291,7 +293,7 @@ fn reactions(cx: &Context<'_>, m: &Message, body: &mut Vec<Line<'static>>) {
 /// Puts a word at the right of the last line, or below it where there is no room.
 fn at_right(cx: &Context<'_>, body: &mut Vec<Line<'static>>, text: &str, style: Style) {
     let cells = cx.columns.text();
-    let used = body.last().map_or(0, Line::width);
+    let used = body.last().map_or(0, line_width);
     let w = width(text);
     if used + w < cells
         && let Some(last) = body.last_mut()

@@ -17,15 +17,19 @@ mod timeline;
 mod top;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use ratatui::Frame;
+use ratatui::buffer::CellWidth as _;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Clear;
 
 use crate::app::thread::Thread;
 use crate::app::{App, Drawn, Line as Link, Target, Zone};
 use crate::theme::Theme;
+
+use self::text::Put as _;
 
 pub use self::form::form;
 pub use self::hits::Hits;
@@ -72,7 +76,7 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
     cache.links.clear();
     if screen.width < LEAST.0 || screen.height < LEAST.1 {
         let words = format!("needs {}×{}", LEAST.0, LEAST.1);
-        frame.render_widget(Line::raw(words), Rect { height: screen.height.min(1), ..screen });
+        frame.put(Line::raw(words), Rect { height: screen.height.min(1), ..screen });
         return Drawn::default();
     }
     let wide = |choice: Option<bool>, from: u16, least: u16| {
@@ -117,6 +121,20 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
         ascii(frame);
     }
     drawn
+}
+
+/// Empties an area for what lies on top. A wide character that reaches into it from the left goes whole: half of one
+/// cannot be shown, and what should stand in its other half would not be drawn.
+fn cover(frame: &mut Frame<'_>, area: Rect) {
+    let cells = frame.buffer_mut();
+    if let Some(left) = area.x.checked_sub(1) {
+        for y in area.top()..area.bottom() {
+            if let Some(cell) = cells.cell_mut((left, y)).filter(|c| c.cell_width() > 1) {
+                cell.set_symbol(" ");
+            }
+        }
+    }
+    frame.render_widget(Clear, area);
 }
 
 /// Our frames and marks in ASCII, for terminals without the others. Texts stay as they are, but for the same marks.
@@ -200,10 +218,17 @@ fn threaded(
 
 /// Why there is no line and will be none by itself; returns the rows taken.
 fn refused(message: &str, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> u16 {
-    let words = text::Piece::new(format!(" ✗ {} · Enter tries again", text::line(message)), theme.error);
+    let words = text::Piece::new(format!("{} · Enter tries again", text::line(message)), theme.error);
     let mut rows = 0;
-    for line in text::wrap(&[words], usize::from(area.width)).into_iter().take(usize::from(area.height).min(4)) {
-        frame.render_widget(line, Rect { y: area.y + rows, height: 1, ..area });
+    for line in text::wrap(&[words], usize::from(area.width.saturating_sub(4))) {
+        if rows == area.height.min(4) {
+            break;
+        }
+        let lead = Span::styled(if rows == 0 { " ✗ " } else { "   " }, theme.error);
+        frame.put(
+            Line::from_iter(std::iter::once(lead).chain(line.spans)),
+            Rect { y: area.y + rows, height: 1, ..area },
+        );
         rows += 1;
     }
     rows

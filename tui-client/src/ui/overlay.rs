@@ -4,12 +4,13 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Borders, Clear};
+use ratatui::widgets::{Block, BorderType, Borders};
 
+use super::cover;
 use super::hits::Hits;
 use super::settings;
-use super::text::{Piece, fit, line, pad, width, wrap};
-use crate::app::picker::{Picker, PickerKind};
+use super::text::{Piece, Put as _, fit, line, pad, width, wrap};
+use crate::app::picker::{PickItem, Picker, PickerKind};
 use crate::app::{App, Overlay, Target, Zone};
 use crate::theme::Theme;
 
@@ -34,7 +35,7 @@ pub(super) fn window(frame: &mut Frame<'_>, theme: &Theme, title: &str, cells: u
     let screen = frame.area();
     let (w, h) = (cells.min(screen.width), rows.min(screen.height));
     let at = Rect { x: (screen.width - w) / 2, y: (screen.height - h) / 3, width: w, height: h };
-    frame.render_widget(Clear, at);
+    cover(frame, at);
     let block = Block::new()
         .borders(Borders::ALL)
         .border_type(BorderType::Rounded)
@@ -66,7 +67,7 @@ fn confirm(question: &str, theme: &Theme, frame: &mut Frame<'_>) {
     let inner = window(frame, theme, "Sure?", cells, u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2));
     for (row, y) in rows.into_iter().zip(inner.y..inner.bottom()) {
         let at = Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
-        frame.render_widget(row, at);
+        frame.put(row, at);
     }
 }
 
@@ -85,17 +86,45 @@ fn list(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>) 
     let query = fit(&picker.query, whole.saturating_sub(width(lead) + 2));
     let cursor = inner.x + u16::try_from(width(lead) + width(&query)).unwrap_or(0);
     let typed = if query.is_empty() { Span::styled(words, theme.dim) } else { Span::styled(query, theme.text) };
-    frame.render_widget(Line::from(vec![Span::styled(lead, theme.accent), typed]), Rect { height: 1, ..inner });
+    frame.put(Line::from(vec![Span::styled(lead, theme.accent), typed]), Rect { height: 1, ..inner });
     frame.set_cursor_position(Position { x: cursor.min(inner.right().saturating_sub(1)), y: inner.y });
     let note_row = u16::from(!picker.note.is_empty());
-    let area = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2 + note_row), ..inner };
+    let label = label_cells(picker, whole);
+    let cut = picker.shown.iter().any(|i| is_cut(&picker.items[*i], label, whole));
+    let whole_row = if cut { 2 } else { 0 };
+    let gap = if inner.height < 8 { 1 } else { 2 };
+    let height = inner.height.saturating_sub(gap + note_row + whole_row);
+    let area = Rect { y: inner.y + gap, height, ..inner };
+    in_full(picker, theme, frame, Rect { y: area.bottom(), height: whole_row, ..inner });
     if note_row > 0 && inner.height > 3 {
         let at = Rect { y: inner.bottom() - 1, height: 1, ..inner };
-        frame.render_widget(Line::styled(fit(&format!(" {}", picker.note), whole), theme.dim), at);
+        frame.put(Line::styled(fit(&format!(" {}", picker.note), whole), theme.dim), at);
     }
     // A press on the frame or the query means nothing.
     hits.within(inner);
     rows(picker, theme, hits, frame, area);
+}
+
+/// Cells of the names; longer ones are cut, or take the room that their detail leaves.
+fn label_cells(picker: &Picker, whole: usize) -> usize {
+    let widest = picker.shown.iter().map(|i| width(&line(&picker.items[*i].label))).max().unwrap_or(0);
+    widest.min(whole / 3).max(8)
+}
+
+/// Whether an entry is not shown in full in its row.
+fn is_cut(item: &PickItem, label: usize, whole: usize) -> bool {
+    label.max(width(&line(&item.label))) + width(&line(&item.detail)) + 6 > whole
+}
+
+/// The chosen entry once more, where its row had no room for it.
+fn in_full(picker: &Picker, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let (whole, label) = (usize::from(area.width), label_cells(picker, usize::from(area.width)));
+    let Some(item) = picker.chosen().filter(|item| is_cut(item, label, whole)) else { return };
+    let text =
+        [Piece::new(line(&item.label), theme.accent), Piece::new(format!("  {}", line(&item.detail)), theme.text)];
+    for (row, y) in wrap(&text, whole.saturating_sub(2)).into_iter().zip(area.y..area.bottom()) {
+        frame.put(row, Rect { x: area.x + 1, y, width: area.width.saturating_sub(2), height: 1 });
+    }
 }
 
 fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, area: Rect) {
@@ -121,18 +150,17 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
             PickerKind::Jump | PickerKind::Rooms => " not here; Enter opens the room of that name, or makes it",
             _ => " nothing found",
         };
-        return frame.render_widget(Line::styled(words, theme.dim), Rect { height: 1, ..area });
+        return frame.put(Line::styled(words, theme.dim), Rect { height: 1, ..area });
     }
     let height = usize::from(area.height).max(1);
     // The heading above the first entry stays in view, the chosen one always.
     let first = (chosen_row + 2).saturating_sub(height).min(rows.len().saturating_sub(height));
     let whole = usize::from(area.width);
-    let widest = picker.shown.iter().map(|i| width(&line(&picker.items[*i].label))).max().unwrap_or(0);
-    let label = widest.min(whole / 3).max(8);
+    let label = label_cells(picker, whole);
     for (row, y) in rows.iter().skip(first).zip(area.y..area.bottom()) {
         let at = Rect { y, height: 1, ..area };
         match row {
-            Row::Heading(text) => frame.render_widget(Line::styled(format!(" {text}"), theme.dim), at),
+            Row::Heading(text) => frame.put(Line::styled(format!(" {text}"), theme.dim), at),
             Row::Entry(n) => {
                 let item = &picker.items[picker.shown[*n]];
                 let chosen = *n == picker.selected;
@@ -152,7 +180,7 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
                 let detail = format!("  {}{detail}{}", " ".repeat(before), " ".repeat(after));
                 let spans =
                     vec![Span::styled(mark, a), Span::styled(pad(&item.label, label), a), Span::styled(detail, b)];
-                frame.render_widget(Line::from(spans), at);
+                frame.put(Line::from(spans), at);
                 hits.add(at, Target::Entry(*n));
             }
         }

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use super::hits::Hits;
 use super::overlay::window;
-use super::text::{Piece, fit, line, pad, width, wrap};
+use super::text::{Piece, Put as _, fit, line, pad, width, wrap};
 use crate::app::field::Field;
 use crate::app::settings::{View, in_front, shown};
 use crate::app::{App, Target};
@@ -62,7 +62,7 @@ fn list(app: &App, view: &View, theme: &Theme, hits: &mut Hits, frame: &mut Fram
     for (row, y) in rows.iter().skip(first).zip(area.y..area.bottom()) {
         let at = Rect { y, height: 1, ..area };
         match row {
-            Row::Heading(text) => frame.render_widget(Line::styled(format!(" {text}"), theme.dim), at),
+            Row::Heading(text) => frame.put(Line::styled(format!(" {text}"), theme.dim), at),
             Row::Entry(i) => {
                 hits.add(at, Target::Entry(*i));
                 entry(app, view, *i, theme, frame, at);
@@ -90,7 +90,7 @@ fn entry(app: &App, view: &View, index: usize, theme: &Theme, frame: &mut Frame<
     let (a, b): (Style, Style) =
         if chosen { (theme.choice.into(), theme.choice.into()) } else { (theme.text.into(), theme.dim.into()) };
     let mark = if chosen { " › " } else { "   " };
-    frame.render_widget(
+    frame.put(
         Line::from(vec![
             Span::styled(format!("{mark}{} ", pad(setting.key, name)), a),
             Span::styled(pad(&value, room), a),
@@ -117,10 +117,7 @@ pub(super) fn typed(lead: &str, field: &Field, theme: &Theme, frame: &mut Frame<
     }
     let visible = text.get(start..).unwrap_or_default();
     let shown = fit(visible, room);
-    frame.render_widget(
-        Line::from(vec![Span::styled(lead.to_owned(), theme.accent), Span::styled(shown, theme.text)]),
-        at,
-    );
+    frame.put(Line::from(vec![Span::styled(lead.to_owned(), theme.accent), Span::styled(shown, theme.text)]), at);
     let x = width(lead) + width(&line(before)).saturating_sub(cut);
     let x = at.x.saturating_add(u16::try_from(x).unwrap_or(u16::MAX)).min(at.right().saturating_sub(1));
     frame.set_cursor_position(Position { x, y: at.y });
@@ -157,12 +154,12 @@ fn footer(app: &App, view: &View, about: Vec<Line<'static>>, theme: &Theme, fram
     let Some(setting) = view.setting() else { return };
     let last = area.bottom().saturating_sub(1);
     for (row, y) in about.into_iter().take(MOST_BELOW).zip(area.y + 1..last) {
-        frame.render_widget(row, Rect { x: area.x + 1, y, width: area.width.saturating_sub(2), height: 1 });
+        frame.put(row, Rect { x: area.x + 1, y, width: area.width.saturating_sub(2), height: 1 });
     }
     let keys: &[(&str, &str)] = match (&view.typing, setting.is_typed()) {
-        (Some(_), _) => &[("Enter", "take it"), ("Esc", "leave it as it was")],
-        (None, true) => &[("Enter", "change"), ("Del", "default"), ("↑↓", "choose"), ("Esc", "close")],
-        (None, false) => &[("← →", "change"), ("Del", "default"), ("↑↓", "choose"), ("Esc", "close")],
+        (Some(_), _) => &[("Enter", "take it"), ("Esc", "leave it")],
+        (None, true) => &[("Enter", "change"), ("Esc", "close"), ("Del", "default"), ("↑↓", "choose")],
+        (None, false) => &[("← →", "change"), ("Esc", "close"), ("Del", "default"), ("↑↓", "choose")],
     };
     let mut spans = Vec::new();
     let mut used = 0;
@@ -182,10 +179,7 @@ fn footer(app: &App, view: &View, about: Vec<Line<'static>>, theme: &Theme, fram
         spans.push(Span::styled(" ".repeat(whole - used - width(&file)), theme.dim));
         spans.push(Span::styled(file, theme.dim));
     }
-    frame.render_widget(
-        Line::from(spans),
-        Rect { x: area.x + 1, y: last, width: area.width.saturating_sub(2), height: 1 },
-    );
+    frame.put(Line::from(spans), Rect { x: area.x + 1, y: last, width: area.width.saturating_sub(2), height: 1 });
 }
 
 /// The values there are to choose from.

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::text::{fit, width};
+use super::text::{Put as _, fit, width};
 use super::top::badge;
 use crate::app::App;
 use crate::theme::Theme;
@@ -19,7 +19,7 @@ pub const RIGHT: u16 = 26;
 fn put(frame: &mut Frame<'_>, area: Rect, i: usize, line: Line<'static>) {
     let i = u16::try_from(i).unwrap_or(u16::MAX);
     if i < area.height {
-        frame.render_widget(line, Rect { y: area.y + i, height: 1, ..area });
+        frame.put(line, Rect { y: area.y + i, height: 1, ..area });
     }
 }
 

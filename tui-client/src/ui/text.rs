@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 
 use chat_common::text::{visible, visible_line};
+use ratatui::Frame;
+use ratatui::buffer::CellWidth as _;
+use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
 
 /// The longest single line that is looked at, bytes; a name or a topic beyond it is cut before the work.
 const MAX_LINE: usize = 4 * 1024;
@@ -27,9 +29,41 @@ pub fn block(text: &str) -> Cow<'_, str> {
     if safe.contains('\t') { Cow::Owned(safe.replace('\t', "    ")) } else { safe }
 }
 
-/// Cells a text takes.
+/// Cells a text takes: those of its graphemes, which is how they are put into cells. As a whole it may count for less:
+/// in Arabic some letters beside each other are one in print.
 pub fn width(text: &str) -> usize {
-    text.width()
+    if text.is_ascii() {
+        return text.bytes().filter(|b| !b.is_ascii_control()).count();
+    }
+    text.graphemes(true).filter(|g| !g.contains(char::is_control)).map(|g| usize::from(g.cell_width())).sum()
+}
+
+/// Cells a line takes.
+pub fn line_width(line: &Line<'_>) -> usize {
+    line.spans.iter().map(|s| width(&s.content)).sum()
+}
+
+/// Puts lines on the screen.
+pub trait Put {
+    /// Writes a line into the first row of an area, grapheme by grapheme. A `Line` drawn as a widget goes by the width
+    /// of whole spans instead, which is another where letters join: what follows them would stand on them.
+    fn put(&mut self, line: impl Into<Line<'static>>, area: Rect);
+}
+
+impl Put for Frame<'_> {
+    fn put(&mut self, line: impl Into<Line<'static>>, area: Rect) {
+        let line = line.into();
+        let area = Rect { height: area.height.min(1), ..area }.intersection(self.area());
+        if area.is_empty() {
+            return;
+        }
+        let free = usize::from(area.width).saturating_sub(line_width(&line));
+        let indent = if line.alignment == Some(Alignment::Center) { free / 2 } else { 0 };
+        let indent = u16::try_from(indent).unwrap_or(0);
+        let cells = self.buffer_mut();
+        cells.set_style(area, line.style);
+        cells.set_line(area.x + indent, area.y, &line, area.width - indent);
+    }
 }
 
 /// A harmless text cut to so many cells, with `…` where something is left out.
@@ -183,6 +217,20 @@ mod tests {
         assert_eq!(rows("日本語テキスト", 5), ["日本", "語テ", "キス", "ト"]);
         assert_eq!(fit("👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧", 5), "👨‍👩‍👧👨‍👩‍👧…");
         assert_eq!(pad("e\u{301}", 3), "e\u{301}  ");
+    }
+
+    #[test]
+    fn a_text_is_as_wide_as_the_cells_it_is_put_into() {
+        let cells = |text: &str| {
+            let mut cells = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 60, 1));
+            usize::from(cells.set_stringn(0, 0, text, 60, Style::new()).0)
+        };
+        for text in
+            ["سلام لا بأس", "ｶﾞｷﾞ", "❤️ 1️⃣ 👨‍👩‍👧 🇩🇪", "हिन्दी क्षि", "각 각", "e\u{301}", "a\tb", "กำ", "☺\u{fe0e}", "ꓐꓹꓼ"]
+        {
+            assert_eq!(width(text), cells(text), "{text:?}");
+            assert_eq!(width(&pad(text, 30)), 30, "{text:?}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ratatui::text::{Line, Span};
 
 use super::links::{self, Links};
 use super::message::{self, Columns, Context};
-use super::text::{fit, width};
+use super::text::{Put as _, fit, width};
 use super::timeline::TOGETHER_MS;
 use crate::app::thread::Thread;
 use crate::app::timeline::{Item, ItemBody};
@@ -61,7 +61,7 @@ pub fn draw(
     let short = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
     for (row, y) in shown.into_iter().zip(inner.y..inner.bottom()) {
         let at = Rect { y, height: 1, ..inner };
-        frame.render_widget(row.text, at);
+        frame.put(row.text, at);
         if row.own && selected == Some(&row.key) {
             frame.buffer_mut().set_style(at, Style::from(theme.selected));
             if let Some(cell) = frame.buffer_mut().cell_mut((at.x, at.y)) {
@@ -222,5 +222,5 @@ fn title(app: &App, thread: &Thread, theme: &Theme, frame: &mut Frame<'_>, area:
         Span::raw(" ".repeat(gap)),
         Span::styled(end, theme.dim),
     ]);
-    frame.render_widget(line, area);
+    frame.put(line, area);
 }

@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 
 use super::links::{self, Links};
 use super::message::{self, Columns, Context, clock, day};
-use super::text::{Piece, fit, line, width, wrap};
+use super::text::{Piece, Put as _, fit, line, width, wrap};
 use crate::app::{App, Drawn, Line as Link, Mode, Room, RoomId, RowKey, Scroll};
 use crate::theme::Theme;
 
@@ -131,7 +131,7 @@ pub fn draw(
     let mut rows = Vec::with_capacity(shown.len());
     for (i, row) in (0u16..).zip(shown) {
         let at = Rect { x: area.x, y: area.y + top + i, width: area.width, height: 1 };
-        frame.render_widget(row.text, at);
+        frame.put(row.text, at);
         if selected == Some(&row.key) && !row.divider {
             frame.buffer_mut().set_style(at, Style::from(theme.selected));
             if !app.bare
@@ -329,7 +329,7 @@ impl View<'_> {
         }
         if let Some(hole) = seq.and_then(|s| room.timeline.hole_before(s)) {
             let n = hole.before.0.saturating_sub(hole.after.0).saturating_sub(1);
-            let text = format!("up to {n} messages are not loaded; fetching them as you read");
+            let text = format!("up to {n} are not loaded yet");
             lines.push(self.rule(&text, self.theme.warn.into()));
         }
         if let Some(here) = here {
@@ -376,6 +376,10 @@ impl View<'_> {
 fn welcome(app: &App, room: Option<&Room>, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let jump = app.keymap.hint(crate::keymap::Context::Global, crate::keymap::Action::Jump);
     let help = app.keymap.hint(crate::keymap::Context::Global, crate::keymap::Action::Help);
+    let away = matches!(app.line, Link::Waiting { .. } | Link::Refused(_));
+    // The server has told of messages and not sent any yet.
+    let unseen =
+        |room: &Room| room.summary.as_ref().is_some_and(|s| s.head >= s.first) && room.timeline.head == Seq::ZERO;
     let lines: Vec<(String, Style)> = match room {
         None => vec![
             ("Welcome.".to_owned(), theme.title.into()),
@@ -396,19 +400,28 @@ fn welcome(app: &App, room: Option<&Room>, theme: &Theme, frame: &mut Frame<'_>,
                 ("opening…".to_owned(), theme.dim.into()),
             ],
         },
+        Some(room) if unseen(room) => vec![
+            (room.title(), theme.title.into()),
+            (String::new(), theme.text.into()),
+            (if away { "its messages come when the server is back" } else { "opening…" }.to_owned(), theme.dim.into()),
+        ],
         Some(room) => vec![
             (format!("This is the beginning of {}.", room.title()), theme.title.into()),
             (String::new(), theme.text.into()),
             ("Type something and press Enter.".to_owned(), theme.text.into()),
-            (format!("{jump} goes to other rooms and people · {help} shows all keys"), theme.dim.into()),
+            (format!("{jump} goes to rooms and people"), theme.dim.into()),
+            (format!("{help} shows all keys"), theme.dim.into()),
         ],
     };
     let cells = usize::from(area.width).saturating_sub(4);
-    let rows: Vec<Line<'static>> =
+    let mut rows: Vec<Line<'static>> =
         lines.into_iter().flat_map(|(text, style)| wrap(&[Piece::new(line(&text), style)], cells)).collect();
+    if rows.len() > usize::from(area.height) {
+        rows.retain(|row| row.width() > 0);
+    }
     let height = u16::try_from(rows.len()).unwrap_or(0);
     let top = area.y + area.height.saturating_sub(height) / 2;
     for (row, y) in rows.into_iter().zip(top..area.bottom()) {
-        frame.render_widget(row.centered(), Rect { y, height: 1, ..area });
+        frame.put(row.centered(), Rect { y, height: 1, ..area });
     }
 }

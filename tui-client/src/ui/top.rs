@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::text::{fit, line, width};
+use super::text::{Put as _, fit, line, width};
 use crate::app::{App, Line as Link, Room};
 use crate::theme::Theme;
 
@@ -26,8 +26,20 @@ fn capped(n: u32) -> String {
     if n > 999 { "999+".to_owned() } else { n.to_string() }
 }
 
-/// How the line is, long or short.
-fn link(app: &App, theme: &Theme, short: bool) -> (String, Style) {
+/// How much is said of the line.
+#[derive(Clone, Copy, PartialEq)]
+enum Say {
+    /// With what Enter does.
+    All,
+    /// In words.
+    Words,
+    /// A mark and a number.
+    Mark,
+}
+
+/// How the line is.
+fn link(app: &App, theme: &Theme, say: Say) -> (String, Style) {
+    let short = say == Say::Mark;
     let queued = match app.queued() {
         0 => String::new(),
         n if short => format!(" …{n}"),
@@ -45,7 +57,11 @@ fn link(app: &App, theme: &Theme, short: bool) -> (String, Style) {
         Link::Connecting { .. } => (if short { "◌" } else { "◌ connecting…" }.to_owned(), theme.warn.into()),
         Link::Waiting { until, .. } => {
             let s = until.since(app.now).as_millis().div_ceil(1000);
-            let text = if short { format!("◌ {s}s ⏎") } else { format!("◌ reconnecting in {s} s (Enter = now)") };
+            let text = match say {
+                Say::All => format!("◌ reconnecting in {s} s (Enter = now)"),
+                Say::Words => format!("◌ reconnecting in {s} s"),
+                Say::Mark => format!("◌ {s}s ⏎"),
+            };
             (text, theme.warn.into())
         }
         Link::Refused(_) => (if short { "✗" } else { "✗ not connected" }.to_owned(), theme.error.into()),
@@ -56,7 +72,14 @@ fn link(app: &App, theme: &Theme, short: bool) -> (String, Style) {
 /// Draws the row of rooms; returns which cells belong to which room, for the mouse.
 pub fn rooms(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect, tabs: bool) -> Vec<(Range<u16>, usize)> {
     let whole = usize::from(area.width);
-    let (state, style) = link(app, theme, whole < 60);
+    // The room in view is always named, however the line is.
+    let tab = app.room().filter(|_| tabs).map_or(0, |r| {
+        let (name, badge) = tab(app, app.active, r);
+        width(&name) + width(&badge) + 17
+    });
+    let fits = |say: &Say| (whole >= 60 || *say == Say::Mark) && whole > width(&link(app, theme, *say).0) + tab;
+    let say = [Say::All, Say::Words, Say::Mark].into_iter().find(fits).unwrap_or(Say::Mark);
+    let (state, style) = link(app, theme, say);
     let room_for_state = width(&state).min(whole);
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
@@ -75,8 +98,14 @@ pub fn rooms(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect, tabs: 
     }
     spans.push(Span::raw(" ".repeat((room + 1).saturating_sub(used))));
     spans.push(Span::styled(fit(&state, room_for_state), style));
-    frame.render_widget(Line::from(spans), area);
+    frame.put(Line::from(spans), area);
     places.into_iter().map(|(r, i)| (area.x + r.start..area.x + r.end, i)).collect()
+}
+
+/// A room's name in the row, and what is new in it.
+fn tab(app: &App, i: usize, room: &Room) -> (String, String) {
+    let name = format!("{} {}", i + 1, fit(&room.short(), 16));
+    (if i == app.active { format!("[{name}]") } else { format!(" {name}") }, badge(room))
 }
 
 /// The rooms that fit, around the one in view: `1 lobby  [2 ops]  3 dev 4  4 @ana !1`.
@@ -88,15 +117,7 @@ fn tab_spans(
     spans: &mut Vec<Span<'static>>,
     places: &mut Vec<(Range<u16>, usize)>,
 ) {
-    let texts: Vec<(String, String)> = app
-        .rooms
-        .iter()
-        .enumerate()
-        .map(|(i, r)| {
-            let name = format!("{} {}", i + 1, fit(&r.short(), 16));
-            (if i == app.active { format!("[{name}]") } else { format!(" {name}") }, badge(r))
-        })
-        .collect();
+    let texts: Vec<(String, String)> = app.rooms.iter().enumerate().map(|(i, r)| tab(app, i, r)).collect();
     let cells: Vec<usize> = texts.iter().map(|(n, b)| width(n) + width(b) + 1).collect();
     // Begin so that the room in view is shown.
     let mut first = 0;
@@ -134,7 +155,7 @@ fn tab_spans(
 pub fn title(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let cells = usize::from(area.width);
     let Some(room) = app.room() else {
-        return frame.render_widget(Line::styled("─".repeat(cells), theme.rule), area);
+        return frame.put(Line::styled("─".repeat(cells), theme.rule), area);
     };
     let right = facts(room, cells);
     let name = fit(&room.title(), cells.saturating_sub(8));
@@ -142,7 +163,7 @@ pub fn title(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let left = cells.saturating_sub(width(&name) + width(&right) + 8);
     let topic = topic.filter(|_| left > 8).map(|t| format!("· {} ", fit(&t, left - 4))).unwrap_or_default();
     let fill = cells.saturating_sub(3 + width(&name) + 1 + width(&topic) + width(&right) + 2);
-    frame.render_widget(
+    frame.put(
         Line::from(vec![
             Span::styled("── ", theme.rule),
             Span::styled(name, theme.title),

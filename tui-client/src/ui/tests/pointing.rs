@@ -1,5 +1,10 @@
 //! What the mouse finds where it points: told by the frame that was drawn, at every usual size.
 
+use chat_common::model::Message;
+use chat_common::{Emoji, Seq};
+use unicode_width::UnicodeWidthStr;
+
+use super::fixture::{Screen, busy, said, user};
 use super::*;
 use crate::app::{RowKey, Target, Zone};
 
