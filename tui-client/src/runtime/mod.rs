@@ -307,10 +307,9 @@ impl Runtime {
         }
         self.dirty = false;
         if seen != self.app.drawn {
-            let before = (self.app.room().map(|r| (r.below, r.unread)), self.app.drawn.at_end);
+            let before = shown(&self.app);
             self.tell(Msg::Drawn(seen)).await;
-            // What was seen changes the picture only in these.
-            self.dirty = before != (self.app.room().map(|r| (r.below, r.unread)), self.app.drawn.at_end);
+            self.dirty = before != shown(&self.app);
         }
         Ok(())
     }
@@ -409,6 +408,12 @@ impl Runtime {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; please report this")]
 pub struct Broken(&'static str);
+
+/// What was seen changes the picture only in these.
+fn shown(app: &App) -> impl PartialEq + use<> {
+    let room = app.room().map(|r| (r.below, r.unread));
+    (room, app.thread.as_ref().map(|t| t.below), app.drawn.at_end, app.drawn.rows.is_empty())
+}
 
 async fn sleep(until: Option<Instant>) {
     match until {

@@ -32,6 +32,21 @@ struct LaidRow {
     end: usize,
 }
 
+impl LaidRow {
+    fn start(&self) -> usize {
+        self.cells.first().copied().unwrap_or(self.end)
+    }
+}
+
+impl Laid {
+    /// The first row in view: where it was, moved no further than the cursor needs.
+    fn first(&self, top: usize, rows: usize) -> usize {
+        let least = (self.cursor.0 + 1).saturating_sub(rows);
+        let before = self.rows.iter().position(|r| r.start() >= top).unwrap_or(self.cursor.0);
+        before.clamp(least, self.cursor.0).min(self.rows.len().saturating_sub(rows))
+    }
+}
+
 /// Of a line that is far longer than any screen, so many bytes before and behind the cursor are looked at.
 const NEAR: usize = 16 * 1024;
 
@@ -112,15 +127,17 @@ pub fn height(app: &App, area: Rect) -> u16 {
     u16::try_from(laid.rows.len().clamp(1, most)).unwrap_or(1)
 }
 
-/// Draws the text; the terminal's cursor stands in it while one writes. Gives where which byte stands, for the mouse.
-pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Vec<CaretRow> {
+/// Draws the text; the terminal's cursor stands in it while one writes. `top` is the first byte in view, kept
+/// while the cursor allows it. Gives where which byte stands, for the mouse.
+pub fn draw(app: &App, theme: &Theme, top: &mut usize, frame: &mut Frame<'_>, area: Rect) -> Vec<CaretRow> {
     let prompt = prompt(app.room(), usize::from(area.width));
     let lead = width(&prompt);
     let cells = usize::from(area.width).saturating_sub(lead + 1).max(4);
     let rows = usize::from(area.height);
     let (text, cursor) = app.room().map_or(("", 0), |r| (r.editor.text(), r.editor.cursor()));
     let laid = lay(text, cursor, cells, rows);
-    let first = (laid.cursor.0 + 1).saturating_sub(rows).min(laid.rows.len().saturating_sub(rows));
+    let first = laid.first(*top, rows);
+    *top = laid.rows.get(first).map_or(0, LaidRow::start);
     let writing = app.mode == Mode::Compose;
     for (i, y) in (0..rows).zip(area.y..) {
         let lead_text = if i == 0 { prompt.clone() } else { " ".repeat(lead) };
@@ -414,6 +431,25 @@ mod tests {
         assert_eq!(at("abcde", 5), (1, 0));
         assert_eq!(at("日本語", 6), (1, 0));
         assert_eq!(at("a\n\nb", 2), (1, 0));
+    }
+
+    #[test]
+    fn the_view_of_a_long_text_moves_no_further_than_the_cursor_needs() {
+        let text = (0..30).map(|n| format!("{n:02}\n")).collect::<String>();
+        let mut top = 0;
+        let mut see = |cursor: usize| {
+            let laid = lay(&text, cursor, 10, 4);
+            let first = laid.first(top, 4);
+            top = laid.rows[first].start();
+            (top / 3, laid.cursor.0 - first)
+        };
+        assert_eq!(see(0), (0, 0));
+        assert_eq!(see(9), (0, 3));
+        assert_eq!(see(12), (1, 3), "one further down");
+        assert_eq!(see(6), (1, 1), "a place in view moves nothing");
+        assert_eq!(see(0), (0, 0));
+        assert_eq!(see(60), (17, 3), "far away: as far as it needs");
+        assert_eq!(see(30), (10, 0), "and back");
     }
 
     #[test]

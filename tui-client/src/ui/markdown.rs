@@ -37,11 +37,13 @@ pub fn parse(text: &str, theme: &Theme, me: Option<&str>) -> Vec<Block> {
     let mut lines = text.split('\n').peekable();
     while let Some(line) = lines.next() {
         let trimmed = line.trim_start();
-        if let Some(lang) = trimmed.strip_prefix("```") {
-            // An opening fence without an end is text: a message is never swallowed by it.
-            let closes = lines.clone().any(|l| l.trim_start().starts_with("```"));
-            if closes && !lang.contains('`') {
-                let code = lines.by_ref().take_while(|l| !l.trim_start().starts_with("```")).map(str::to_owned);
+        let lang = trimmed.trim_start_matches('`');
+        let fence = &trimmed[..trimmed.len() - lang.len()];
+        if fence.len() >= 3 {
+            // A longer fence holds shorter ones. Without an end it is text: a message is never swallowed by it.
+            let ends = |l: &str| l.trim_start().starts_with(fence);
+            if !lang.contains('`') && lines.clone().any(ends) {
+                let code = lines.by_ref().take_while(|l| !ends(l)).map(str::to_owned);
                 blocks.push(Block::Code { lang: lang.trim().chars().take(20).collect(), lines: code.collect() });
                 continue;
             }
@@ -219,6 +221,9 @@ mod tests {
         let blocks = parse("see\n```rust\nfn a() {}\n```\n> quoted\n> more\nend", &t, None);
         assert_eq!(blocks.len(), 4);
         assert_eq!(blocks[1], Block::Code { lang: "rust".to_owned(), lines: vec!["fn a() {}".to_owned()] });
+        let longer = parse("````\n```\ninner\n```\n````\nend", &t, None);
+        let lines = ["```", "inner", "```"].map(str::to_owned).to_vec();
+        assert_eq!(longer[0], Block::Code { lang: String::new(), lines }, "a longer fence holds shorter ones");
         let open = parse("```\nnot closed", &t, None);
         assert_eq!(open.len(), 1);
         assert!(matches!(&open[0], Block::Text(p) if p.iter().any(|p| p.text == "not closed")));

@@ -42,6 +42,8 @@ pub struct Cache {
     lines: timeline::Cache,
     hits: Hits,
     links: Links,
+    /// The first byte of the text being written that is in view.
+    line_top: usize,
 }
 
 impl Cache {
@@ -168,7 +170,7 @@ fn column(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>, bo
     composer::hints(app, theme, frame, row(y));
     y -= write;
     let place = Rect { y, height: write, ..body };
-    let carets = composer::draw(app, theme, frame, place);
+    let carets = composer::draw(app, theme, &mut cache.line_top, frame, place);
     cache.hits.carets(place, carets);
     y -= 1;
     let rule = row(y);

@@ -97,9 +97,12 @@ pub(super) fn rows(app: &mut App, zone: Zone) -> Option<(&mut dyn Rows, Drawn)> 
 /// Selects where one looks: the last row in view.
 pub(super) fn begin(list: &mut dyn Rows, seen: &Drawn) -> bool {
     let last = list.last();
-    let key = match list.view() {
+    let key = match list.view().clone() {
         Scroll::Follow => last,
-        _ => seen.rows.last().and_then(|(k, ..)| list.near(k)).or(last),
+        // What was not drawn, being behind the other side, is known by where it is held.
+        Scroll::Top(held, _) | Scroll::Bottom(held, _) => {
+            list.near(seen.rows.last().map_or(&held, |(k, ..)| k)).or(last)
+        }
     };
     *list.choice() = key;
     list.choice().is_some()
