@@ -152,4 +152,18 @@ mod tests {
         assert_eq!(shown(Code::BackTab, KeyModifiers::SHIFT), "Shift+Tab");
         assert_eq!(shown(Code::CapsLock, KeyModifiers::NONE), "");
     }
+
+    #[test]
+    fn with_shift_the_mouse_is_the_terminals() {
+        let mut hits = ui::Hits::default();
+        let area = ratatui::layout::Rect { x: 2, y: 1, width: 4, height: 1 };
+        hits.add(area, crate::app::Target::Newest);
+        let press = |modifiers, column| {
+            let kind = MouseEventKind::Down(MouseButton::Left);
+            matches!(mouse(MouseEvent { kind, column, row: 1, modifiers }, &hits), Input::Msg(Msg::Click(_)))
+        };
+        assert!(press(KeyModifiers::NONE, 3));
+        assert!(!press(KeyModifiers::NONE, 6));
+        assert!(!press(KeyModifiers::SHIFT, 3));
+    }
 }

@@ -1,9 +1,11 @@
 //! The state under what can happen to it.
 
+mod commands;
 mod mouse;
 mod newcomer;
 mod pasting;
 mod reading;
+mod rooms;
 mod settings;
 mod threads;
 mod writing;

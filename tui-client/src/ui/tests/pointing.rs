@@ -134,3 +134,18 @@ fn a_paste_of_several_lines_asks_over_the_line() {
         assert!(s.rows(width, height).contains("```"));
     }
 }
+
+#[test]
+fn the_bare_view_has_nothing_but_text() {
+    let mut s = busy();
+    s.draw(140, 40, "dark");
+    s.keys("f9");
+    let screen = s.rows(140, 40);
+    for mark in ["│", "┌", "── new since", "Members"] {
+        assert!(!screen.contains(mark), "{mark}: {screen}");
+    }
+    let row = screen.lines().find(|l| l.contains("pool_max")).unwrap();
+    assert_eq!(row, "pool_max = 50", "code is copied as it is");
+    s.keys("f9");
+    assert!(s.rows(140, 40).contains("Members"));
+}
