@@ -4,7 +4,7 @@
 use chat_common::event::server::Hint;
 use chat_common::event::{Entry, Ready, history, member, presence, room, user};
 use chat_common::model::{Member, Message, Presence, RoomSummary};
-use chat_common::{ClientId, Emoji, ErrorBody, RoomName, RoomRef, Seq, Timestamp};
+use chat_common::{ClientId, Emoji, ErrorBody, RoomName, RoomRef, Seq, Timestamp, UserName};
 
 use super::settings::Configured;
 use crate::keymap::Key;
@@ -91,6 +91,8 @@ pub enum Target {
     Room(usize),
     /// An item of the timeline or of the thread.
     Row(Zone, RowKey),
+    /// Somebody in the list of members.
+    User(UserName),
     /// An address.
     Link(String),
     /// A reaction to this message.

@@ -342,7 +342,9 @@ fn writing(app: &App, key: &dyn Fn(Context, Action) -> String) -> Vec<(String, &
     };
     let help = (key(Context::Global, Action::Help), "help");
     let Some(thread) = &app.thread else {
-        return vec![
+        let bare = app.bare.then(|| (key(Context::Global, Action::Bare), "leave the bare view"));
+        let mut hints: Vec<_> = bare.into_iter().collect();
+        hints.extend([
             (compose(Action::Send), send),
             help,
             (compose(Action::Browse), "browse"),
@@ -350,7 +352,8 @@ fn writing(app: &App, key: &dyn Fn(Context, Action) -> String) -> Vec<(String, &
             (compose(Action::Newline), "newline"),
             (key(Context::Global, Action::Commands), "commands"),
             (key(Context::Global, Action::Quit), "quit"),
-        ];
+        ]);
+        return hints;
     };
     let other = if thread.focus { "timeline" } else { "thread" };
     let switch = if empty { compose(Action::Complete) } else { key(Context::Global, Action::Focus) };

@@ -3,7 +3,7 @@
 
 use ratatui::style::{Modifier, Style};
 
-use super::text::{Piece, block};
+use super::text::{Piece, block, line};
 use crate::theme::Theme;
 
 /// A part of a message that is wrapped on its own.
@@ -169,7 +169,18 @@ fn link(rest: &str, styles: Styles<'_>) -> Found {
     }
     let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`')).unwrap_or(rest.len());
     let url = rest[..end].trim_end_matches(['.', ',', ')', ';', ':', '!', '?', '*']);
-    (url.len() > 8).then(|| (vec![Piece::new(url, styles.theme.link)], url.len()))
+    let host = real_host(url).map(|host| Piece::new(format!(" (to {})", line(&host)), styles.theme.warn));
+    (url.len() > 8).then(|| (std::iter::once(Piece::new(url, styles.theme.link)).chain(host).collect(), url.len()))
+}
+
+/// The host of an address that could be mistaken for another's: behind a name (`https://bank.example@evil.example`), or
+/// written in other letters.
+fn real_host(url: &str) -> Option<String> {
+    let authority = url.split_once("://")?.1.split(['/', '?', '#', '\\']).next()?;
+    if authority.is_ascii() && !authority.contains('@') {
+        return None;
+    }
+    url::Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
 fn called(rest: &str, styles: Styles<'_>) -> Found {
@@ -235,6 +246,19 @@ mod tests {
         let Block::Text(p) = &parse("(https://a.example/x).", &t, None)[0] else { panic!("text") };
         assert_eq!(p[1].text, "https://a.example/x");
         assert_eq!(p[1].style, t.link.0);
+    }
+
+    #[test]
+    fn a_link_that_could_be_mistaken_shows_where_it_leads() {
+        let t = theme();
+        for (text, host) in [
+            ("https://bank.example@evil.example/login", Some(" (to evil.example)")),
+            ("https://b\u{430}nk.example", Some(" (to xn--bnk-7cd.example)")),
+            ("https://bank.example/@ana?x=@", None),
+        ] {
+            let Block::Text(p) = &parse(text, &t, None)[0] else { panic!("text") };
+            assert_eq!((p[0].text.as_str(), p.get(1).map(|p| p.text.as_str())), (text, host));
+        }
     }
 
     #[test]

@@ -110,7 +110,11 @@ pub fn draw(app: &App, theme: &Theme, cache: &mut Cache, frame: &mut Frame<'_>) 
                 let area = side::ruled(theme, frame, area);
                 beside = Some(threaded(app, thread, theme, cache, frame, area));
             }
-            None => side::members(app, theme, frame, area),
+            None => {
+                for (at, name) in side::members(app, theme, frame, area) {
+                    cache.hits.add(at, Target::User(name));
+                }
+            }
         }
     }
     let body = Rect { x: below.x + left, width: below.width - left - right, ..below };

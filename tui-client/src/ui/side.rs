@@ -1,5 +1,6 @@
 //! The columns at the sides of a wide screen: rooms at the left, members at the right.
 
+use chat_common::UserName;
 use chat_common::model::{Role, Status};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -69,10 +70,11 @@ pub fn ruled(theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Rect {
     Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }
 }
 
-/// Draws who is in the room, those present first.
-pub fn members(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+/// Draws who is in the room, those present first; gives where each other one stands, for the mouse.
+pub fn members(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Vec<(Rect, UserName)> {
     let inner = ruled(theme, frame, area);
-    let Some(room) = app.room() else { return };
+    let mut places = Vec::new();
+    let Some(room) = app.room() else { return places };
     let rank = |s: Option<Status>| match s {
         Some(Status::Online) => 0,
         Some(Status::Away) => 1,
@@ -112,9 +114,14 @@ pub fn members(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
                 Span::styled(role, theme.dim),
             ]),
         );
+        if app.me.as_ref().is_none_or(|me| me.id != m.user.id) {
+            let y = inner.y.saturating_add(u16::try_from(i + 1).unwrap_or(u16::MAX));
+            places.push((Rect { y, height: 1, ..inner }, m.user.name.clone()));
+        }
     }
     if more > 0 {
         let hidden = members.len() - shown;
         put(frame, inner, rows, Line::styled(format!("and {hidden} more: /who"), theme.dim));
     }
+    places
 }

@@ -1,5 +1,7 @@
 //! What a press of the mouse does; what stands where is found out while drawing.
 
+use chat_common::RoomRef;
+
 use super::{browse, compose, global, overlay};
 use crate::app::msg::RowKey;
 use crate::app::{App, Effect, Mode, Overlay, Target, Zone, settings};
@@ -21,6 +23,7 @@ pub(super) fn click(app: &mut App, target: Target, fx: &mut Vec<Effect>) {
         _ if app.overlay.is_some() => {}
         Target::Outside => {}
         Target::Room(index) => global::switch(app, index),
+        Target::User(name) => global::enter(app, RoomRef::Direct(name), fx),
         Target::Link(url) => fx.push(Effect::OpenLink(url)),
         Target::Reaction(seq, emoji) => {
             if let Some(id) = app.room().map(|r| r.id) {

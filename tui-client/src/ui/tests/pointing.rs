@@ -136,6 +136,16 @@ fn a_paste_of_several_lines_asks_over_the_line() {
 }
 
 #[test]
+fn a_member_is_found_and_oneself_is_nobody_to_write_to() {
+    let mut s = busy();
+    let raj = UserName::parse("raj").unwrap();
+    let (x, y) = find(&mut s, (140, 40), "◐ raj");
+    assert_eq!(s.cache.hits().at(x + 3, y), Some(Target::User(raj)));
+    let (x, y) = find(&mut s, (140, 40), "● sam");
+    assert_eq!(s.cache.hits().at(x, y), None);
+}
+
+#[test]
 fn the_bare_view_has_nothing_but_text() {
     let mut s = busy();
     s.draw(140, 40, "dark");

@@ -94,6 +94,13 @@ fn the_wheel_scrolls_what_is_under_it_and_the_words_below_lead_back() {
 }
 
 #[test]
+fn a_member_is_written_to() {
+    let mut at = At::ops();
+    click(&mut at, Target::User(ana().name));
+    assert!(at.wishes.contains(&Effect::Open(RoomRef::parse("@ana").unwrap())));
+}
+
+#[test]
 fn a_proposal_is_taken() {
     let mut at = At::ops();
     at.types("/jo");
