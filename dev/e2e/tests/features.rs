@@ -30,7 +30,7 @@ fn holds(source: &str, test: &str) -> bool {
 
 /// `file.rs::name` in the backticks of a text.
 fn named(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split('`').skip(1).step_by(2).filter_map(|code| code.split_once(".rs::").map(|(f, t)| (f, t)))
+    text.split('`').skip(1).step_by(2).filter_map(|code| code.split_once(".rs::"))
 }
 
 #[test]

@@ -253,7 +253,7 @@ mod tests {
         let t = theme();
         for (text, host) in [
             ("https://bank.example@evil.example/login", Some(" (to evil.example)")),
-            ("https://b\u{430}nk.example", Some(" (to xn--bnk-7cd.example)")),
+            ("https://b\u{430}nk.example", Some(" (to xn--bnk-6cd.example)")),
             ("https://bank.example/@ana?x=@", None),
         ] {
             let Block::Text(p) = &parse(text, &t, None)[0] else { panic!("text") };

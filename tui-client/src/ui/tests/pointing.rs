@@ -5,6 +5,8 @@ use chat_common::{Emoji, Seq};
 use unicode_width::UnicodeWidthStr;
 
 use super::fixture::{Screen, busy, said, user};
+use chat_common::UserName;
+
 use super::*;
 use crate::app::{RowKey, Target, Zone};
 
