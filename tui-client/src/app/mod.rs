@@ -6,6 +6,7 @@ pub mod editor;
 mod effect;
 pub mod field;
 pub mod form;
+pub mod link;
 mod msg;
 pub mod parts;
 pub mod picker;

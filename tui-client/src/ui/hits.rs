@@ -95,6 +95,10 @@ impl Hits {
         let mut x = row.x;
         while x < row.right() {
             let Some(cell) = buffer.cell((x, row.y)) else { return };
+            if cell.underline_color == Color::Reset {
+                x += 1;
+                continue;
+            }
             // The second cell of a wide character carries no marks of its own.
             let cells = u16::try_from(cell.symbol().width()).unwrap_or(1).clamp(1, row.right() - x);
             let at = Rect { x, width: cells, ..row };

@@ -4,6 +4,7 @@
 use ratatui::style::{Modifier, Style};
 
 use super::text::{Piece, block, line};
+use crate::app::link;
 use crate::theme::Theme;
 
 /// A part of a message that is wrapped on its own.
@@ -104,7 +105,7 @@ fn inline(line: &str, base: Style, styles: Styles<'_>) -> Vec<Piece> {
         let found = match c {
             '`' => code(rest, styles),
             '*' | '_' => emphasis(rest, before, base, styles),
-            'h' if !before.is_alphanumeric() => link(rest, styles),
+            'h' if !before.is_alphanumeric() => address(rest, styles),
             '@' if !before.is_alphanumeric() => called(rest, styles),
             '\\' => rest[1..]
                 .chars()
@@ -163,24 +164,14 @@ fn emphasis(rest: &str, before: char, base: Style, styles: Styles<'_>) -> Found 
     None
 }
 
-fn link(rest: &str, styles: Styles<'_>) -> Found {
+fn address(rest: &str, styles: Styles<'_>) -> Found {
     if !rest.starts_with("http://") && !rest.starts_with("https://") {
         return None;
     }
     let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`')).unwrap_or(rest.len());
     let url = rest[..end].trim_end_matches(['.', ',', ')', ';', ':', '!', '?', '*']);
-    let host = real_host(url).map(|host| Piece::new(format!(" (to {})", line(&host)), styles.theme.warn));
+    let host = link::real_host(url).map(|host| Piece::new(format!(" (to {})", line(&host)), styles.theme.warn));
     (url.len() > 8).then(|| (std::iter::once(Piece::new(url, styles.theme.link)).chain(host).collect(), url.len()))
-}
-
-/// The host of an address that could be mistaken for another's: behind a name (`https://bank.example@evil.example`), or
-/// written in other letters.
-fn real_host(url: &str) -> Option<String> {
-    let authority = url.split_once("://")?.1.split(['/', '?', '#', '\\']).next()?;
-    if authority.is_ascii() && !authority.contains('@') {
-        return None;
-    }
-    url::Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
 fn called(rest: &str, styles: Styles<'_>) -> Found {

@@ -6,14 +6,12 @@ use chat_common::{RoomRef, Seq};
 
 use super::{global, moving, threads};
 use crate::app::editor::Editor;
+use crate::app::link::links;
 use crate::app::msg::{EchoState, RowKey};
 use crate::app::picker::PickerKind;
 use crate::app::room::{Loading, Purpose};
 use crate::app::{App, Ask, Confirmed, Effect, Mode, Overlay, Pending, Scroll, Zone};
 use crate::keymap::{Action, Context};
-
-/// Links of one message offered in a list.
-const MOST_LINKS: usize = 50;
 
 /// Begins to look around, at the last message in view.
 pub(super) fn enter(app: &mut App) {
@@ -228,31 +226,5 @@ fn on_echo(app: &mut App, key: &RowKey, action: Action, fx: &mut Vec<Effect>) {
             app.say("copied");
         }
         _ => app.say("this message is still on its way"),
-    }
-}
-
-/// The links of a text, each once, in order.
-pub(super) fn links(text: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("https://").into_iter().chain(rest.find("http://")).min() {
-        rest = &rest[at..];
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`')).unwrap_or(rest.len());
-        let link = rest[..end].trim_end_matches(['.', ',', ')', ';', ':', '!', '?']);
-        if !found.contains(&link) && found.len() < MOST_LINKS {
-            found.push(link);
-        }
-        rest = &rest[end..];
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn links_are_found_without_the_sentence_around_them() {
-        let text = "see (http://a.example/x), or https://b; http://a.example/x";
-        assert_eq!(super::links(text), ["http://a.example/x", "https://b"]);
-        assert!(super::links("no link").is_empty());
     }
 }

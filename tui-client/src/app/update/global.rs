@@ -6,7 +6,7 @@ use chat_common::event::room;
 use crate::app::msg::RowKey;
 use crate::app::picker::{Pick, PickItem, Picker, PickerKind};
 use crate::app::room::Purpose;
-use crate::app::{App, Ask, Effect, Mode, Overlay, Pending, RoomId, Scroll};
+use crate::app::{App, Ask, Effect, Mode, Overlay, Pending, RoomId, Scroll, link};
 use crate::command;
 use crate::keymap::{Action, Context};
 
@@ -190,9 +190,12 @@ pub(super) fn items(app: &App, kind: &PickerKind) -> Vec<PickItem> {
             .iter()
             .map(|(name, emoji)| PickItem::new(format!("{emoji}  {name}"), "", Pick::Emoji((*emoji).to_owned())))
             .collect(),
-        PickerKind::Links(text) => super::browse::links(text)
+        PickerKind::Links(text) => link::links(text)
             .into_iter()
-            .map(|link| PickItem::new(link, "", Pick::Link(link.to_owned())))
+            .map(|url| {
+                let host = link::real_host(url).map(|host| format!("to {host}")).unwrap_or_default();
+                PickItem::new(url, host, Pick::Link(url.to_owned()))
+            })
             .collect(),
         PickerKind::Search => Vec::new(),
     }
