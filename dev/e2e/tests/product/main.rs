@@ -13,6 +13,7 @@ mod foreign;
 mod messages;
 mod moving;
 mod passwords;
+mod pointing;
 mod private;
 mod readme;
 mod relay;
