@@ -307,9 +307,9 @@ impl Runtime {
         }
         self.dirty = false;
         if seen != self.app.drawn {
-            let before = shown(&self.app);
+            let before = seen_changes(&self.app);
             self.tell(Msg::Drawn(seen)).await;
-            self.dirty = before != shown(&self.app);
+            self.dirty = before != seen_changes(&self.app);
         }
         Ok(())
     }
@@ -410,7 +410,7 @@ impl Runtime {
 pub struct Broken(&'static str);
 
 /// What was seen changes the picture only in these.
-fn shown(app: &App) -> impl PartialEq + use<> {
+fn seen_changes(app: &App) -> impl PartialEq + use<> {
     let room = app.room().map(|r| (r.below, r.unread));
     (room, app.thread.as_ref().map(|t| t.below), app.drawn.at_end, app.drawn.rows.is_empty())
 }

@@ -29,9 +29,11 @@ async fn a_press_opens_selects_and_writes_where_it_points() {
     let mut terminal = terminal(&server);
     terminal.wait_for("docs.example/page").await;
     press(&mut terminal, "https://docs");
-    terminal.wait_until("the link is opened or copied", |s| {
-        s.text.contains("opening https://docs.example/page") || s.text.contains("copied https://docs.example/page")
-    }).await;
+    terminal
+        .wait_until("the link is opened or copied", |s| {
+            s.text.contains("opening https://docs.example/page") || s.text.contains("copied https://docs.example/page")
+        })
+        .await;
     press(&mut terminal, "first");
     terminal.wait_for("back to writing").await;
     terminal.keys("ihello wrld");
