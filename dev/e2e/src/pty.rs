@@ -1,7 +1,9 @@
 //! A terminal of one's own: the program in a pty, its screen kept by an emulator, every byte it wrote kept as well.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -11,6 +13,8 @@ use crate::{program, wait};
 struct Seen {
     parser: vt100::Parser,
     bytes: Vec<u8>,
+    /// How much had been written when.
+    pieces: Vec<(Instant, usize)>,
 }
 
 /// The screen at one moment.
@@ -30,6 +34,7 @@ pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
     input: Arc<Mutex<Box<dyn Write + Send>>>,
     seen: Arc<Mutex<Seen>>,
+    started: Instant,
     home: tempfile::TempDir,
 }
 
@@ -44,10 +49,22 @@ impl Terminal {
         let home = home.unwrap_or_else(|| {
             tempfile::Builder::new().prefix("chat-e2e-home-").tempdir().expect("a home for the client")
         });
-        let mut command = CommandBuilder::new(program::path("chat-tui"));
+        let environment = program::environment(home.path());
+        Self::start(program::path("chat-tui"), args, &environment, (rows, cols), home)
+    }
+
+    /// Any program in a terminal of this many rows and columns, with no environment but this one, in its home.
+    pub fn start(
+        program: impl AsRef<OsStr>,
+        args: &[&str],
+        environment: &[(String, String)],
+        (rows, cols): (u16, u16),
+        home: tempfile::TempDir,
+    ) -> Self {
+        let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env_clear();
-        for (name, value) in program::environment(home.path()) {
+        for (name, value) in environment {
             command.env(name, value);
         }
         command.cwd(home.path());
@@ -58,7 +75,9 @@ impl Terminal {
         let mut output = pair.master.try_clone_reader().expect("a reader of the pty");
         let input = Arc::new(Mutex::new(pair.master.take_writer().expect("a writer of the pty")));
         let answers = Arc::clone(&input);
-        let seen = Arc::new(Mutex::new(Seen { parser: vt100::Parser::new(rows, cols, 0), bytes: Vec::new() }));
+        let started = Instant::now();
+        let parser = vt100::Parser::new(rows, cols, 0);
+        let seen = Arc::new(Mutex::new(Seen { parser, bytes: Vec::new(), pieces: Vec::new() }));
         let keep = Arc::clone(&seen);
         std::thread::spawn(move || {
             let mut buffer = [0; 8192];
@@ -70,6 +89,8 @@ impl Terminal {
                     let mut seen = keep.lock().expect("no reader panics");
                     seen.parser.process(&buffer[..n]);
                     seen.bytes.extend_from_slice(&buffer[..n]);
+                    let length = seen.bytes.len();
+                    seen.pieces.push((Instant::now(), length));
                     let (row, column) = seen.parser.screen().cursor_position();
                     buffer[..n].windows(4).any(|w| w == b"\x1b[6n").then_some((row + 1, column + 1))
                 };
@@ -80,7 +101,7 @@ impl Terminal {
                 }
             }
         });
-        Self { child, master: pair.master, input, seen, home }
+        Self { child, master: pair.master, input, seen, started, home }
     }
 
     /// What is shown now.
@@ -94,6 +115,21 @@ impl Terminal {
     /// Every byte that was written to the terminal.
     pub fn bytes(&self) -> Vec<u8> {
         self.seen.lock().expect("no reader panics").bytes.clone()
+    }
+
+    /// What was written, piece by piece, and how long after the start.
+    pub fn recording(&self) -> Vec<(Duration, Vec<u8>)> {
+        let seen = self.seen.lock().expect("no reader panics");
+        let begins = std::iter::once(0).chain(seen.pieces.iter().map(|(_, end)| *end));
+        let piece = |((at, end), begin): (&(Instant, usize), usize)| {
+            (at.duration_since(self.started), seen.bytes[begin..*end].to_vec())
+        };
+        seen.pieces.iter().zip(begins).map(piece).collect()
+    }
+
+    /// Looks at the emulator's own screen, colours and all.
+    pub fn with_screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.seen.lock().expect("no reader panics").parser.screen())
     }
 
     /// Waits until the screen shows `text` and gives the screen; panics with what it shows instead.

@@ -2,6 +2,7 @@
 //! whatever needs the programs themselves is started as a process.
 
 mod bench;
+mod demo;
 mod http;
 mod kafka;
 mod scene;
@@ -31,6 +32,8 @@ enum Task {
     Test(test::Options),
     /// Play the large scene on a cluster of three nodes whose parts are killed one after another.
     Scene(scene::Options),
+    /// Record the README's demo and screens anew from the real programs.
+    Demo(demo::Options),
     /// Measure, in release mode: figures and ratios, no verdict.
     Bench(bench::Options),
 }
@@ -41,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Task::Setup(options) => setup::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Scene(options) => scene::run(&options),
+        Task::Demo(options) => demo::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }
