@@ -2,6 +2,7 @@
 //! `settings`; reading, writing and making it hold is `runtime`'s, which answers with [`Configured`].
 
 use super::field::Field;
+use super::update::quit;
 use super::{App, Effect, Overlay};
 use crate::keymap::{Action, Context, Key, KeyCode, Keymap};
 use crate::settings::{Held, Origin, Setting, TABLE, Values, find};
@@ -105,12 +106,12 @@ enum Then {
     Set(&'static Setting, Option<String>),
 }
 
-/// A key, while the view is open; true: the program is to be left.
-pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) -> bool {
+/// A key, while the view is open.
+pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
     let list = app.keymap.action(Context::List, key);
     let write = app.keymap.action(Context::Compose, key);
     let settings = app.keymap.action(Context::Global, key) == Some(Action::Settings);
-    let Some(Overlay::Settings(view)) = &mut app.overlay else { return false };
+    let Some(Overlay::Settings(view)) = &mut app.overlay else { return };
     let then = match &mut view.typing {
         Some(field) => typing(field, view.selected, key, list, write),
         None if settings => Ok(Then::Close),
@@ -120,14 +121,13 @@ pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) -> bool {
         Ok(Then::Stay) => {}
         Ok(Then::Close) if view.typing.take().is_some() => view.wrong = None,
         Ok(Then::Close) => app.overlay = None,
-        Ok(Then::Quit) => return true,
+        Ok(Then::Quit) => quit(app, fx),
         Ok(Then::Set(setting, value)) => {
             (view.typing, view.wrong) = (None, None);
             set(app, setting, value, fx);
         }
         Err(wrong) => view.wrong = Some(wrong),
     }
-    false
 }
 
 fn choosing(view: &mut View, values: &Values, key: Key, list: Option<Action>) -> Then {
@@ -266,6 +266,6 @@ pub(super) fn damaged(app: &mut App, error: String) {
 }
 
 /// A value holds here, and could not be written.
-pub(super) fn unwritten(app: &mut App, error: String) {
+pub(super) fn unwritten(app: &mut App, error: &str) {
     app.complain(format!("not written, it holds until you quit: {error}"));
 }

@@ -39,9 +39,9 @@ pub fn run(global: Global, name: Option<&str>, plain: bool) -> Result<ExitCode, 
     let options = RunOptions {
         net: context.net(&client),
         cache: context.cache(&client)?,
-        rooms: context.rooms.clone(),
-        loaded: context.loaded.clone(),
-        source: context.config.clone(),
+        rooms: context.rooms,
+        loaded: context.loaded,
+        source: context.config,
         plain,
         suited,
     };

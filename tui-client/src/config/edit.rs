@@ -24,10 +24,13 @@ pub enum EditError {
 pub fn template() -> String {
     let mut out = String::with_capacity(EXAMPLE.len() + 64);
     for line in EXAMPLE.lines() {
-        if !line.trim().is_empty() && !line.starts_with(['#', '[']) {
+        if line.trim().is_empty() || line.starts_with(['#', '[']) {
+            out.push_str(line);
+        } else {
+            // What stands behind the values stays in its column.
             out.push_str("# ");
+            out.push_str(&line.replacen("   #", " #", 1));
         }
-        out.push_str(line);
         out.push('\n');
     }
     out
@@ -155,13 +158,29 @@ fn uncommented(text: &str, path: &[&str], new: &str) -> Option<String> {
         if !bare.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('=')) {
             continue;
         }
-        // What stands behind the value is a comment of its own, and stays.
+        // What stands behind the value is a comment of its own, and stays in its column.
         let Ok(old) = toml_edit::Document::parse(bare) else { continue };
         let Some(place) = find(old.as_table(), &[key]) else { continue };
-        let line = spliced(bare, place.value, new);
-        return Some(spliced(text, begin..at, &line));
+        let (name, rest) = (bare.get(..place.value.start)?, bare.get(place.value.end..)?);
+        let behind = rest.trim_start_matches(' ');
+        let mut line = format!("{name}{new}");
+        if behind.starts_with('#') {
+            let column = line_width(line_before(text.get(begin..at)?, behind));
+            let gap = column.saturating_sub(line_width(&line)).max(1);
+            line.extend(std::iter::repeat_n(' ', gap));
+        }
+        return Some(spliced(text, begin..at, &format!("{line}{behind}")));
     }
     None
+}
+
+/// What stands in a line before its end.
+fn line_before<'a>(line: &'a str, end: &str) -> &'a str {
+    line.strip_suffix(end).unwrap_or(line)
+}
+
+fn line_width(text: &str) -> usize {
+    text.chars().count()
 }
 
 fn document(text: &str) -> Result<DocumentMut, EditError> {
@@ -248,10 +267,10 @@ mod tests {
         let after = set(&set(before, "theme", "ocean"), "name", "kim");
         assert_eq!(
             after,
-            "# about\nname = \"kim\"   # the guest name\n[screen]\ntheme = \"ocean\" # found out\n[notify]\n# theme = 1\n"
+            "# about\nname = \"kim\"     # the guest name\n[screen]\ntheme = \"ocean\"  # found out\n[notify]\n# theme = 1\n"
         );
         let back = reset(&after, "theme");
-        assert!(back.contains("\n# theme = \"ocean\" # found out\n"), "{back}");
+        assert!(back.contains("\n# theme = \"ocean\"  # found out\n"), "{back}");
     }
 
     #[test]

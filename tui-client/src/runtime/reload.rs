@@ -82,7 +82,7 @@ impl Reload {
 }
 
 async fn work(mut source: Source, mut wished: mpsc::Receiver<Wish>, tell: mpsc::Sender<Told>) {
-    let mut watch = source.own().and_then(|path| begin(path));
+    let mut watch = source.own().and_then(begin);
     loop {
         let mut wishes = Vec::new();
         let by = tokio::select! {

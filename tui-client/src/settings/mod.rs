@@ -198,7 +198,7 @@ pub const TABLE: &[Setting] = &[
 ];
 
 fn theme(text: &str) -> Result<(), String> {
-    if text.ends_with(".toml") { Ok(()) } else { Err(format!("nor the path of a .toml file: {text:?}")) }
+    if text.ends_with(".toml") { Ok(()) } else { Err("and no path of a .toml file".to_owned()) }
 }
 
 fn server(text: &str) -> Result<(), String> {
@@ -252,7 +252,7 @@ impl Setting {
             },
             Open(all, check) => match all.iter().find(|a| a.eq_ignore_ascii_case(text)) {
                 Some(found) => Ok((*found).to_owned()),
-                None => check(text).map(|()| text.to_owned()).map_err(|e| format!("{}, {e}", none_of(all))),
+                None => check(text).map(|()| text.to_owned()).map_err(|e| format!("{} {e}", none_of(all))),
             },
             Text(_) if text.is_empty() => Err("there is nothing; Del brings the default back".to_owned()),
             Text(check) => check(text).map(|()| text.to_owned()),
@@ -308,6 +308,16 @@ mod tests {
                 assert!(!s.unset.is_empty(), "{}: nothing says what holds", s.key);
             } else {
                 assert_eq!(s.read(s.default).as_deref(), Ok(s.default), "{}", s.key);
+            }
+        }
+    }
+
+    #[test]
+    fn the_document_has_every_setting() {
+        let document = include_str!("../../../docs/configuration.md");
+        for s in TABLE {
+            for name in [s.key.to_owned(), s.path.join(".")] {
+                assert!(document.contains(&format!("`{name}`")), "docs/configuration.md says nothing of {name}");
             }
         }
     }

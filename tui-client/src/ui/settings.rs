@@ -33,11 +33,15 @@ pub(super) fn draw(app: &App, view: &View, theme: &Theme, hits: &mut Hits, frame
     // What is said, an empty row above it, the keys.
     let below = u16::try_from(about.len()).unwrap_or(0).max(2) + 2;
     let all = u16::try_from(rows().len()).unwrap_or(u16::MAX).saturating_add(below + 2);
-    let inner = window(frame, theme, "Settings", cells, screen.height.saturating_sub(3).clamp(6, all.max(6)));
+    let title = match app.settings.file.as_str() {
+        "" => "Settings".to_owned(),
+        file => format!("Settings · {}", fit(file, usize::from(cells).saturating_sub(20))),
+    };
+    let inner = window(frame, theme, &title, cells, screen.height.saturating_sub(3).clamp(6, all.max(6)));
     hits.within(inner);
     let below = below.min(inner.height.saturating_sub(2));
     list(app, view, theme, hits, frame, Rect { height: inner.height - below, ..inner });
-    footer(app, view, about, theme, frame, Rect { y: inner.bottom() - below, height: below, ..inner });
+    footer(view, about, theme, frame, Rect { y: inner.bottom() - below, height: below, ..inner });
 }
 
 /// The rows of the list: a heading above each group.
@@ -149,7 +153,7 @@ fn about(app: &App, view: &View, theme: &Theme, cells: usize) -> Vec<Line<'stati
     wrap(&pieces, cells)
 }
 
-fn footer(app: &App, view: &View, about: Vec<Line<'static>>, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+fn footer(view: &View, about: Vec<Line<'static>>, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let whole = usize::from(area.width).saturating_sub(2);
     let Some(setting) = view.setting() else { return };
     let last = area.bottom().saturating_sub(1);
@@ -172,12 +176,6 @@ fn footer(app: &App, view: &View, about: Vec<Line<'static>>, theme: &Theme, fram
         spans.push(Span::styled(gap, theme.dim));
         spans.push(Span::styled(*key, theme.accent));
         spans.push(Span::styled(format!(" {what}"), theme.dim));
-    }
-    let file = format!("  kept in {}", app.settings.file);
-    if !app.settings.file.is_empty() && used + 12 < whole {
-        let file = fit(&file, whole - used);
-        spans.push(Span::styled(" ".repeat(whole - used - width(&file)), theme.dim));
-        spans.push(Span::styled(file, theme.dim));
     }
     frame.put(Line::from(spans), Rect { x: area.x + 1, y: last, width: area.width.saturating_sub(2), height: 1 });
 }

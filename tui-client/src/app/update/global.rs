@@ -58,7 +58,7 @@ fn hint(app: &App, action: Action) -> String {
 }
 
 /// Leaves, with everything on disk.
-pub(super) fn quit(app: &mut App, fx: &mut Vec<Effect>) {
+pub(in crate::app) fn quit(app: &mut App, fx: &mut Vec<Effect>) {
     save_all(app, fx);
     fx.push(Effect::Quit);
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use chat_common::Timestamp;
 
 pub(super) use compose::edit;
+pub(super) use global::quit;
 
 use super::msg::{Echo, Msg};
 use super::{App, Effect, Mode, Overlay, Zone, settings};
@@ -57,7 +58,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Unsent(echo) => unsent(app, echo),
         Msg::Configured(now) => settings::configured(app, *now),
         Msg::Misconfigured(error) => settings::damaged(app, error),
-        Msg::Unwritten(error) => settings::unwritten(app, error),
+        Msg::Unwritten(error) => settings::unwritten(app, &error),
         Msg::Quit => global::quit(app, &mut fx),
         Msg::Net(event) => net::event(app, event, &mut fx),
     }

@@ -55,11 +55,7 @@ pub(super) fn press(app: &mut App, key: Key, fx: &mut Vec<Effect>) {
                 typed(app);
             }
         }
-        Some(Overlay::Settings(_)) => {
-            if settings::press(app, key, fx) {
-                global::quit(app, fx);
-            }
-        }
+        Some(Overlay::Settings(_)) => settings::press(app, key, fx),
         None => {}
     }
 }
