@@ -6,6 +6,7 @@ pub mod editor;
 mod effect;
 pub mod field;
 pub mod form;
+pub mod kept;
 pub mod link;
 mod msg;
 pub mod parts;
@@ -313,10 +314,10 @@ impl App {
     }
 
     /// A message of the room in view, from the timeline or the open thread.
-    pub fn message(&self, seq: Seq) -> Option<&Message> {
+    pub fn message(&self, seq: Seq) -> Option<Message> {
         let room = self.room()?;
         let thread = self.thread.as_ref().filter(|t| t.room == room.id);
-        room.timeline.message(seq).or_else(|| thread?.message(seq))
+        room.timeline.message(seq).or_else(|| thread?.message(seq).cloned())
     }
 
     fn room_mut(&mut self) -> Option<&mut Room> {

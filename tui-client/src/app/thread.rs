@@ -7,8 +7,9 @@ use chat_common::event::{Entry, EntryBody};
 use chat_common::model::{Message, User};
 use chat_common::{Seq, UserId};
 
+use super::kept::Kept;
 use super::room::Scroll;
-use super::timeline::react;
+use super::timeline::{Item, react};
 use super::{Room, RoomId, RowKey};
 
 /// Replies kept; beyond it the oldest are let go.
@@ -42,11 +43,11 @@ pub struct Thread {
 impl Thread {
     /// The thread that a message of a room belongs to: its own, or that of the message it answers.
     pub fn of(room: &Room, seq: Seq) -> Self {
-        let message = room.timeline.message(seq);
-        let root = message.and_then(|m| m.reply_to).unwrap_or(seq);
-        let known = room.timeline.items().values().filter_map(|i| i.message());
-        let replies = known.filter(|m| m.reply_to == Some(root) && m.seq > root).map(|m| (m.seq, m.clone())).collect();
-        let head = room.timeline.message(root).cloned().map(Box::new);
+        let answers = |item: &Item| item.message().and_then(Kept::reply_to);
+        let root = room.timeline.get(seq).and_then(answers).unwrap_or(seq);
+        let known = room.timeline.items().range(root.next()..).filter(|(_, i)| answers(i) == Some(root));
+        let replies = known.filter_map(|(seq, _)| Some((*seq, room.timeline.message(*seq)?))).collect();
+        let head = room.timeline.message(root).map(Box::new);
         Self {
             room: room.id,
             root,
@@ -92,9 +93,9 @@ impl Thread {
             return self.fold(about, entry, me);
         };
         if about == self.root {
-            self.head = Some(Box::new(message.clone()));
+            self.head = Some(Box::new(message));
         } else if message.reply_to == Some(self.root) && about > self.root {
-            self.replies.insert(about, message.clone());
+            self.replies.insert(about, message);
             self.bound();
         }
     }

@@ -2,14 +2,21 @@
 //! does not matter, an entry applied twice changes nothing. What is asked for is `update`'s, what is drawn is `ui`'s.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chat_common::event::server::Removal;
 use chat_common::event::{Entry, EntryBody};
 use chat_common::model::{Message, Reaction, RoomKind, User};
-use chat_common::{Seq, Timestamp, UserId};
+use chat_common::{RoomName, Seq, Timestamp, UserId};
+
+use super::kept::{Authors, Kept};
 
 /// Messages kept in memory for a room; beyond it the oldest are let go and fetched again when scrolled to.
 pub const MAX_ITEMS: usize = 100_000;
+/// The same for a room that is not in view.
+pub const MAX_UNSEEN: usize = 2_000;
+/// The most that are let go at once, so that no single entry takes long.
+const LET_GO: usize = 64;
 /// The longest text kept, bytes; the protocol allows 8,000, a hostile server may send more.
 const MAX_TEXT: usize = 32 * 1024;
 /// Reactions kept of one message.
@@ -28,7 +35,7 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ItemBody {
     /// A message as it stands.
-    Message(Box<Message>),
+    Message(Kept),
     /// Something that happened to the room, in words.
     Note {
         /// When.
@@ -40,7 +47,7 @@ pub enum ItemBody {
 
 impl Item {
     /// The message, if it is one.
-    pub fn message(&self) -> Option<&Message> {
+    pub fn message(&self) -> Option<&Kept> {
         match &self.body {
             ItemBody::Message(m) => Some(m),
             ItemBody::Note { .. } => None,
@@ -50,7 +57,7 @@ impl Item {
     /// When it happened.
     pub fn at(&self) -> Timestamp {
         match &self.body {
-            ItemBody::Message(m) => m.at,
+            ItemBody::Message(m) => m.at(),
             ItemBody::Note { at, .. } => *at,
         }
     }
@@ -68,7 +75,10 @@ pub struct Hole {
 /// The log as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
+    /// Whose log; none before the first message.
+    room: Option<RoomName>,
     items: BTreeMap<Seq, Item>,
+    authors: Authors,
     holes: Vec<Hole>,
     /// Older messages exist that are not loaded.
     pub more_before: bool,
@@ -97,9 +107,9 @@ impl Timeline {
         self.items.get(&seq)
     }
 
-    /// The message at a position.
-    pub fn message(&self, seq: Seq) -> Option<&Message> {
-        self.get(seq)?.message()
+    /// The message at a position, made whole. Who looks through many asks for what [`Kept`] tells.
+    pub fn message(&self, seq: Seq) -> Option<Message> {
+        self.get(seq)?.message()?.message(self.room.as_ref()?, seq)
     }
 
     /// The oldest loaded row.
@@ -125,8 +135,8 @@ impl Timeline {
     /// The messages, ascending, newest `n` of them.
     pub fn latest(&self, n: usize) -> Vec<Message> {
         let from_hole = self.holes.last().map_or(Seq::ZERO, |h| h.before);
-        let mut list: Vec<Message> =
-            self.items.range(from_hole..).rev().filter_map(|(_, i)| i.message().cloned()).take(n).collect();
+        let newest = self.items.range(from_hole..).rev();
+        let mut list: Vec<Message> = newest.filter_map(|(seq, _)| self.message(*seq)).take(n).collect();
         list.reverse();
         list
     }
@@ -153,11 +163,15 @@ impl Timeline {
         }
         message.reactions.truncate(MAX_REACTIONS);
         let version = match self.items.get(&message.seq) {
-            Some(Item { body: ItemBody::Message(old), .. }) if old.rev >= message.rev => return,
+            Some(Item { body: ItemBody::Message(old), .. }) if old.rev() >= message.rev => return,
             Some(item) => item.version.wrapping_add(1),
             None => 0,
         };
-        self.items.insert(message.seq, Item { version, body: ItemBody::Message(Box::new(message)) });
+        if self.room.is_none() {
+            self.room = Some(message.room.clone());
+        }
+        let (seq, from) = (message.seq, self.authors.share(&message.from));
+        self.items.insert(seq, Item { version, body: ItemBody::Message(Kept::new(message, from)) });
     }
 
     /// Takes a page of older messages; `has_more` says that still older ones exist.
@@ -244,10 +258,8 @@ impl Timeline {
             }
             EntryBody::Edited { target, text, mentions, .. } => {
                 self.change(*target, entry.seq, |m| {
-                    if let Some(text) = text {
-                        let mut text = text.clone();
-                        cut(&mut text);
-                        m.text = Some(text);
+                    if text.is_some() {
+                        m.text.clone_from(text);
                     }
                     m.mentions.clone_from(mentions);
                     m.edited_at = Some(entry.at);
@@ -277,32 +289,41 @@ impl Timeline {
                 added
             }
         };
-        while self.items.len() > MAX_ITEMS {
-            self.items.pop_first();
-            self.more_before = true;
-        }
+        self.bound(MAX_ITEMS);
         added && news
+    }
+
+    /// Lets the oldest go beyond so many; a few each time, so that a long timeline becomes short over many entries.
+    pub fn bound(&mut self, most: usize) {
+        let surplus = self.items.len().saturating_sub(most).min(LET_GO);
+        for _ in 0..surplus {
+            self.items.pop_first();
+        }
+        if surplus > 0 {
+            self.more_before = true;
+            let oldest = self.oldest();
+            self.holes.retain(|h| Some(h.after) >= oldest);
+        }
     }
 
     /// Changes a message once by the entry `rev`.
     fn change(&mut self, target: Seq, rev: Seq, change: impl FnOnce(&mut Message)) {
-        if let Some(Item { version, body: ItemBody::Message(message) }) = self.items.get_mut(&target)
-            && message.rev < rev
-        {
-            change(message);
+        if let Some(mut message) = self.message(target).filter(|m| m.rev < rev) {
+            change(&mut message);
             message.rev = rev;
-            *version = version.wrapping_add(1);
+            self.put(message);
         }
     }
 
     /// Shows a user's new name or its erasure in what is loaded.
     pub fn rename(&mut self, user: &User) {
+        let shared = self.authors.share(user);
         for item in self.items.values_mut() {
             if let ItemBody::Message(m) = &mut item.body
-                && m.from.id == user.id
-                && m.from != *user
+                && m.from().id == user.id
+                && m.from() != user
             {
-                m.from = user.clone();
+                m.rename(Arc::clone(&shared));
                 item.version = item.version.wrapping_add(1);
             }
         }
@@ -312,10 +333,9 @@ impl Timeline {
     pub fn erase(&mut self, id: UserId) {
         for item in self.items.values_mut() {
             if let ItemBody::Message(m) = &mut item.body
-                && m.from.id == id
+                && m.from().id == id
             {
-                m.text = None;
-                m.deleted = true;
+                m.erase();
                 item.version = item.version.wrapping_add(1);
             }
         }
@@ -377,5 +397,68 @@ fn cut(text: &mut String) {
         }
         text.truncate(end);
         text.push_str(" … (cut: the text is too long)");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_common::model::UserKind;
+    use chat_common::{ClientId, UserName};
+
+    use super::*;
+
+    fn created(n: u64) -> Entry {
+        Entry {
+            room: RoomName::parse("ops").unwrap(),
+            seq: Seq(n),
+            at: Timestamp::from_millis(0),
+            from: User {
+                id: UserId::from_bits(1),
+                name: UserName::account("ana").unwrap(),
+                display_name: String::new(),
+                kind: UserKind::User,
+            },
+            body: EntryBody::Created {
+                text: Some(format!("text {n}")),
+                client_id: ClientId::parse("k").unwrap(),
+                reply_to: None,
+                mentions: Vec::new(),
+                superseded_by: None,
+            },
+        }
+    }
+
+    #[test]
+    fn the_oldest_are_let_go_a_few_at_a_time_and_can_be_fetched_again() {
+        let mut timeline = Timeline::default();
+        (1..=1_000).for_each(|n| {
+            timeline.apply(&created(n), None);
+        });
+        timeline.holes.push(Hole { after: Seq(3), before: Seq(4) });
+        assert!(!timeline.more_before);
+        timeline.bound(100);
+        assert_eq!((timeline.items.len(), timeline.oldest()), (1_000 - LET_GO, Some(Seq(LET_GO as u64 + 1))));
+        assert!(timeline.more_before && timeline.holes.is_empty(), "no hole stands before the oldest");
+        for _ in 0..100 {
+            timeline.bound(100);
+        }
+        assert_eq!((timeline.items.len(), timeline.newest()), (100, Some(Seq(1_000))));
+    }
+
+    #[test]
+    fn an_edit_and_a_new_name_change_what_is_kept_once() {
+        let mut timeline = Timeline::default();
+        timeline.apply(&created(1), None);
+        let text = Some("better".to_owned());
+        let edit = EntryBody::Edited { target: Seq(1), text, mentions: Vec::new(), superseded_by: None };
+        let edit = Entry { seq: Seq(2), body: edit, ..created(2) };
+        timeline.apply(&edit, None);
+        timeline.apply(&edit, None);
+        let ana = created(1).from;
+        timeline.rename(&User { display_name: "Ana".to_owned(), ..ana });
+        let message = timeline.message(Seq(1)).unwrap();
+        assert_eq!((message.text.as_deref(), message.rev), (Some("better"), Seq(2)));
+        assert_eq!(message.from.display_name, "Ana");
+        assert_eq!(timeline.get(Seq(1)).unwrap().version, 2, "each change is drawn anew, once");
     }
 }

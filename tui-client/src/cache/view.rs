@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{Cache, CacheError};
 
 /// Messages kept for each room.
-const KEPT: usize = 200;
+const KEPT: usize = 500;
 /// Rooms kept for each owner; the ones saved longest ago go first.
 const ROOMS: i64 = 200;
 
@@ -24,7 +24,7 @@ pub struct View {
     pub first: Seq,
     /// The newest entry folded in.
     pub head: Seq,
-    /// Ascending by `seq`; the last 200 are kept.
+    /// Ascending by `seq`; the last 500 are kept.
     pub messages: Vec<Message>,
 }
 

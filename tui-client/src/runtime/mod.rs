@@ -50,10 +50,13 @@ use self::signals::{Signals, Wish};
 use self::store::Write;
 use self::terminal::Terminal;
 
-/// Frames are at least this far apart.
-const FRAME: Duration = Duration::from_millis(12);
-/// Events taken between two frames at most, so that a flood cannot keep the screen from showing.
-const BATCH: usize = 512;
+/// Frames that show what the network told are at least this far apart.
+const FRAME: Duration = Duration::from_millis(16);
+/// A frame that answers a key comes this long after the one before it at the earliest: whoever types does not wait for
+/// the rhythm of a flood, and keys that come faster than anybody types share a frame.
+const ANSWER: Duration = Duration::from_millis(4);
+/// Events are taken for so long at most before keys are looked for and the screen is shown, however many wait.
+const TAKE: Duration = Duration::from_millis(4);
 /// Messages of one's own that wait because the line's queue is full; beyond it they are refused.
 const MOST_UNSENT: usize = 1_000;
 /// A full queue to the line is tried again after this.
@@ -61,7 +64,7 @@ const UNSENT_AGAIN: Duration = Duration::from_millis(100);
 /// At the end the line gets this long to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Messages of a room kept on disk.
-const KEPT: usize = 200;
+const KEPT: usize = 500;
 
 /// How the full screen is started.
 #[derive(Debug)]
@@ -139,6 +142,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         unsent: VecDeque::new(),
         later: VecDeque::new(),
         dirty: true,
+        pressed: false,
         end: None,
     };
     runtime.act(effects).await;
@@ -205,6 +209,8 @@ struct Runtime {
     /// Messages of our own making, for the next turn of the loop.
     later: VecDeque<Msg>,
     dirty: bool,
+    /// A key waits for the frame that answers it.
+    pressed: bool,
     end: Option<u8>,
 }
 
@@ -219,8 +225,9 @@ impl Runtime {
             while let Some(msg) = self.later.pop_front() {
                 self.tell(msg).await;
             }
-            let frame_due = last_frame.map(|t| t + FRAME);
+            let frame_due = last_frame.map(|t| t + if self.pressed { ANSWER } else { FRAME });
             if self.dirty && frame_due.is_none_or(|t| t <= Instant::now()) {
+                self.pressed = false;
                 self.frame().await?;
                 last_frame = Some(Instant::now());
                 continue;
@@ -249,24 +256,30 @@ impl Runtime {
                     self.tell(Msg::Tick).await;
                 }
             }
-            self.drain().await;
+            if self.drain().await {
+                // The reader of the keys and the line live on this thread too.
+                tokio::task::yield_now().await;
+            }
         }
     }
 
-    /// Takes what waits already, so that one frame shows it all.
-    async fn drain(&mut self) {
-        for _ in 0..BATCH {
-            if self.end.is_some() {
-                return;
+    /// Takes what waits already, so that one frame shows it all; true if more waits.
+    async fn drain(&mut self) -> bool {
+        let until = Instant::now() + TAKE;
+        while self.end.is_none() {
+            if let Some(event) = self.keys.waiting() {
+                self.input(event).await;
+                continue;
             }
-            match self.keys.waiting() {
-                Some(event) => self.input(event).await,
-                None => match self.events.try_recv() {
-                    Ok(event) => self.network(event).await,
-                    Err(_) => return,
-                },
+            if self.pressed || Instant::now() >= until {
+                return true;
+            }
+            match self.events.try_recv() {
+                Ok(event) => self.network(event).await,
+                Err(_) => return false,
             }
         }
+        false
     }
 
     /// When something is due: a frame, a time of the state, a full queue.
@@ -333,8 +346,9 @@ impl Runtime {
                 self.dirty = true;
                 self.redraw();
             }
-            Input::Nothing => {}
+            Input::Nothing => return,
         }
+        self.pressed = true;
     }
 
     /// A line typed where lines are all there is.

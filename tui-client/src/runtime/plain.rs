@@ -92,8 +92,8 @@ impl Printer {
         for item in room.timeline.items().range(from..).map(|(_, i)| i) {
             let (who, text) = match &item.body {
                 ItemBody::Note { text, .. } => ("—".to_owned(), text.as_str()),
-                ItemBody::Message(m) if app.blocked.contains(&m.from.id) => (m.from.name.to_string(), "(hidden)"),
-                ItemBody::Message(m) => (format!("{}:", m.from.name), m.text.as_deref().unwrap_or("(deleted)")),
+                ItemBody::Message(m) if app.blocked.contains(&m.from().id) => (m.from().name.to_string(), "(hidden)"),
+                ItemBody::Message(m) => (format!("{}:", m.from().name), m.text().unwrap_or("(deleted)")),
             };
             // Further lines are indented, so that no message can pose as another.
             let text = visible(text).replace('\n', "\n      ").replace('\t', "    ");

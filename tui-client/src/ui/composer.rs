@@ -176,13 +176,13 @@ pub fn rule(app: &App, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let what = app.room().and_then(|room| match &room.purpose {
         Purpose::Say => None,
         Purpose::Reply(seq) => {
-            let text = room.timeline.message(*seq).map_or_else(
+            let text = room.timeline.get(*seq).and_then(|i| i.message()).map_or_else(
                 || "a message".to_owned(),
                 |m| {
                     format!(
                         "{}: {}",
-                        m.from.name,
-                        line(m.text.as_deref().unwrap_or_default().lines().next().unwrap_or_default())
+                        m.from().name,
+                        line(m.text().unwrap_or_default().lines().next().unwrap_or_default())
                     )
                 },
             );

@@ -104,7 +104,8 @@ impl Hits {
             let at = Rect { x, width: cells, ..row };
             match (cell.underline_color, key) {
                 (Color::Indexed(which), RowKey::Stored(seq)) => {
-                    let reaction = app.message(*seq).and_then(|m| m.reactions.get(usize::from(which)));
+                    let message = app.message(*seq);
+                    let reaction = message.as_ref().and_then(|m| m.reactions.get(usize::from(which)));
                     self.extend(at, reaction.map(|r| Target::Reaction(*seq, r.emoji.clone())));
                 }
                 (colour, _) => {

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use super::highlight::highlight;
 use super::markdown::{self, Block};
 use super::text::{Piece, fit, line, line_width, pad, width, wrap};
-use crate::app::timeline::{Item, ItemBody};
+use crate::app::timeline::ItemBody;
 use crate::app::{App, Echo, EchoState, Line as Link, Room};
 use crate::theme::Theme;
 
@@ -72,11 +72,13 @@ pub struct Context<'a> {
     pub again: bool,
 }
 
-/// The lines of a stored item.
-pub fn item(cx: &Context<'_>, item: &Item) -> Vec<Line<'static>> {
-    match &item.body {
-        ItemBody::Message(m) => message(cx, m),
-        ItemBody::Note { at, text } => note(cx, *at, text),
+/// The lines of a stored item of the room.
+pub fn item(cx: &Context<'_>, seq: chat_common::Seq) -> Vec<Line<'static>> {
+    let timeline = &cx.room.timeline;
+    match timeline.get(seq).map(|i| &i.body) {
+        Some(ItemBody::Message(_)) => timeline.message(seq).map(|m| message(cx, &m)).unwrap_or_default(),
+        Some(ItemBody::Note { at, text }) => note(cx, *at, text),
+        None => Vec::new(),
     }
 }
 
@@ -106,7 +108,8 @@ fn prefixed<const N: usize>(lead: [Span<'static>; N], row: Line<'static>) -> Lin
     Line::from(spans)
 }
 
-fn message(cx: &Context<'_>, m: &Message) -> Vec<Line<'static>> {
+/// The lines of a message.
+pub fn message(cx: &Context<'_>, m: &Message) -> Vec<Line<'static>> {
     let me = cx.app.me.as_ref();
     let mine = me.is_some_and(|u| u.id == m.from.id);
     let named = me.is_some_and(|u| m.mentions.contains(&u.id));
@@ -201,10 +204,10 @@ fn framed(
 }
 
 fn quoted(cx: &Context<'_>, to: chat_common::Seq) -> Line<'static> {
-    let what = match cx.room.timeline.message(to) {
+    let what = match cx.room.timeline.get(to).and_then(|i| i.message()) {
         Some(m) => {
-            let text = m.text.as_deref().map_or("(deleted)", |t| t.lines().next().unwrap_or_default());
-            format!("↳ {}: {}", m.from.name, line(text))
+            let text = m.text().map_or("(deleted)", |t| t.lines().next().unwrap_or_default());
+            format!("↳ {}: {}", m.from().name, line(text))
         }
         None => "↳ an earlier message".to_owned(),
     };

@@ -14,7 +14,6 @@ use super::message::{self, Columns, Context};
 use super::text::{Put as _, fit, width};
 use super::timeline::TOGETHER_MS;
 use crate::app::thread::Thread;
-use crate::app::timeline::{Item, ItemBody};
 use crate::app::{App, Drawn, Mode, Room, RowKey, Scroll};
 use crate::keymap::{Action, Context as Place};
 use crate::theme::Theme;
@@ -172,7 +171,7 @@ impl View<'_> {
         let columns = Columns::new(usize::from(self.cells), false);
         let cx = Context { app, room, theme, columns, again };
         let plain = chat_common::model::Message { reply_to: None, ..message.clone() };
-        let lines = message::item(&cx, &Item { version: 0, body: ItemBody::Message(Box::new(plain)) });
+        let lines = message::message(&cx, &plain);
         let urls = links::in_text(message.text.as_deref().unwrap_or_default(), theme);
         let places = links::places(&lines, &urls, theme);
         let of_line = |line: usize| {

@@ -20,7 +20,7 @@ use crate::theme::Theme;
 /// Messages of one author within such a stretch of time show the name once.
 pub const TOGETHER_MS: i64 = 5 * 60 * 1000;
 /// Wrapped items kept; beyond it all are forgotten and wrapped again as needed.
-const MOST: usize = 4_000;
+const MOST: usize = 1_000;
 
 /// What decides how an item is wrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl View<'_> {
             }
             done = Some(&row.key);
             let RowKey::Stored(seq) = &row.key else { continue };
-            let text = self.room.timeline.message(*seq).and_then(|m| m.text.as_deref()).unwrap_or_default();
+            let text = self.room.timeline.get(*seq).and_then(|i| i.message()?.text()).unwrap_or_default();
             let urls = links::in_text(text, self.theme);
             let Some((_, rows)) = self.cache.stored.get(&(self.room.id, *seq)).filter(|_| !urls.is_empty()) else {
                 continue;
@@ -216,7 +216,7 @@ impl View<'_> {
         let (app, room, theme) = (self.app, self.room, self.theme);
         let cx = Context { app, room, theme, columns: self.columns, again: false };
         let rows = match &shown[at].key {
-            RowKey::Stored(seq) => room.timeline.get(*seq).map(|i| message::item(&cx, i)),
+            RowKey::Stored(seq) => room.timeline.get(*seq).map(|_| message::item(&cx, *seq)),
             key => room.echo(key).map(|e| message::echo(&cx, e)),
         };
         if let Some(first) = rows.and_then(|r| r.into_iter().next()) {
@@ -276,7 +276,7 @@ impl View<'_> {
             RowKey::Stored(seq) => match room.timeline.get(*seq) {
                 None => Rc::default(),
                 Some(item) => {
-                    let to = item.message().and_then(|m| m.reply_to).and_then(|s| room.timeline.get(s));
+                    let to = item.message().and_then(|m| m.reply_to()).and_then(|s| room.timeline.get(s));
                     let quoted = to.map_or(0, |t| t.version + 1);
                     let (columns, look) = (self.columns, self.cache.look);
                     let shape = Shape { version: item.version, quoted, columns, again, look };
@@ -284,7 +284,7 @@ impl View<'_> {
                     match kept {
                         Some((_, rows)) => Rc::clone(rows),
                         None => {
-                            let rows = Rc::new(message::item(&cx, item));
+                            let rows = Rc::new(message::item(&cx, *seq));
                             self.cache.stored.insert((room.id, *seq), (shape, Rc::clone(&rows)));
                             rows
                         }
@@ -304,7 +304,7 @@ impl View<'_> {
             }
             RowKey::Stored(seq) => {
                 let item = self.room.timeline.get(*seq)?;
-                Some((item.at(), item.message().map(|m| m.from.id)))
+                Some((item.at(), item.message().map(|m| m.from().id)))
             }
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn answer(app: &mut App, tag: u64, result: Result<Answer, ErrorBody>,
                 .iter()
                 .flat_map(|r| {
                     let members = r.members.iter().map(|m| &m.user);
-                    members.chain(r.timeline.items().values().filter_map(|i| i.message().map(|m| &m.from)))
+                    members.chain(r.timeline.items().values().filter_map(|i| i.message().map(|m| m.from())))
                 })
                 .filter(|u| u.name == user)
                 .map(|u| u.id)

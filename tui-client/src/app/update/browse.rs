@@ -1,11 +1,11 @@
 //! Looking around: moving the selection, and what one letter does to the selected message.
 
 use chat_common::event::history;
-use chat_common::model::Message;
 use chat_common::{RoomRef, Seq};
 
 use super::{global, moving, threads};
 use crate::app::editor::Editor;
+use crate::app::kept::Kept;
 use crate::app::link::links;
 use crate::app::msg::{EchoState, RowKey};
 use crate::app::picker::PickerKind;
@@ -123,7 +123,7 @@ fn on_message(app: &mut App, action: Action, fx: &mut Vec<Effect>) {
         return on_echo(app, &key, action, fx);
     }
     let RowKey::Stored(seq) = key else { return };
-    let Some(message) = app.message(seq).cloned() else {
+    let Some(message) = app.message(seq) else {
         return app.say("this is not a message");
     };
     let mine = app.me.as_ref().is_some_and(|me| me.id == message.from.id);
@@ -183,9 +183,9 @@ pub(super) fn edit_last(app: &mut App) {
     let Some(me) = app.me.as_ref().map(|u| u.id) else { return app.say("not connected yet") };
     let Some(room) = app.room() else { return };
     let within = app.thread.as_ref().filter(|t| t.focus && t.room == room.id).map(|t| t.root);
-    let own = |m: &&Message| m.from.id == me && m.text.is_some() && within.is_none_or(|w| m.reply_to == Some(w));
-    let last = room.timeline.items().values().rev().filter_map(|i| i.message()).find(own);
-    match last.and_then(|m| Some((m.seq, m.text.clone()?))) {
+    let own = |m: &Kept| m.from().id == me && m.text().is_some() && within.is_none_or(|w| m.reply_to() == Some(w));
+    let last = room.timeline.items().iter().rev().find(|(_, i)| i.message().is_some_and(own));
+    match last.and_then(|(seq, i)| Some((*seq, i.message()?.text()?.to_owned()))) {
         Some((seq, text)) => edit(app, seq, &text),
         None => app.say("there is no message of yours to edit here"),
     }
@@ -200,7 +200,7 @@ fn mark_unread(app: &mut App, seq: Seq, target: RoomRef, fx: &mut Vec<Effect>) {
         room.mark_sent = read;
         room.divider = Some(read);
         let others = room.timeline.items().range(seq..).filter_map(|(_, i)| i.message());
-        room.unread = u32::try_from(others.filter(|m| Some(m.from.id) != me && !m.deleted).count()).unwrap_or(0);
+        room.unread = u32::try_from(others.filter(|m| Some(m.from().id) != me && !m.is_deleted()).count()).unwrap_or(0);
     }
     let mark = history::Mark { room: target, seq: read, force: Some(true) };
     let ask = app.ask(Ask::Mark(mark), Pending::Say("unread from here".to_owned()));

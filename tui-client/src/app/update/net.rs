@@ -10,6 +10,7 @@ use chat_common::{ClientId, ErrorBody, ErrorCode, RoomName, RoomRef, Seq};
 use super::{VIEW_WITHIN, answer, global};
 use crate::app::msg::{EchoState, Event, RowKey};
 use crate::app::room::{Purpose, Scroll};
+use crate::app::timeline::MAX_UNSEEN;
 use crate::app::{Alert, App, Confirmed, Effect, Mode, Overlay, Zone};
 use crate::guest;
 use crate::keymap::{Action, Context};
@@ -246,6 +247,9 @@ fn entry(app: &mut App, e: &Entry, fx: &mut Vec<Effect>) {
         room.typing.retain(|(u, _)| u.id != e.from.id);
     }
     let added = room.timeline.apply(e, me);
+    if !active && room.scroll == Scroll::Follow {
+        room.timeline.bound(MAX_UNSEEN);
+    }
     room.view_due = room.view_due.or(Some(now.plus(VIEW_WITHIN)));
     consequences(room, e, me);
     if let Some(thread) = app.thread.as_mut().filter(|t| t.room == room.id) {

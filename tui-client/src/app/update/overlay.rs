@@ -178,7 +178,7 @@ fn picked(app: &mut App, kind: &PickerKind, pick: Pick, fx: &mut Vec<Effect>) {
 pub(super) fn react(app: &mut App, id: RoomId, seq: Seq, emoji: &str, fx: &mut Vec<Effect>) {
     let (Some(room), Ok(emoji)) = (app.by_id(id), Emoji::parse(emoji)) else { return };
     let thread = app.thread.as_ref().filter(|t| t.room == id);
-    let message = room.timeline.message(seq).or_else(|| thread?.message(seq));
+    let message = room.timeline.message(seq).or_else(|| thread?.message(seq).cloned());
     let mine = message.is_some_and(|m| m.reactions.iter().any(|r| r.emoji == emoji && r.me));
     let react = message::React { room: room.target.clone(), seq, emoji, on: !mine };
     let said = if mine { "reaction taken back" } else { "reacted" };

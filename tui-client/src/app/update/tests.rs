@@ -565,7 +565,7 @@ proptest! {
         }
         let body = |t: &Timeline| t.items().iter().map(|(s, i)| (*s, i.body.clone())).collect::<Vec<_>>();
         prop_assert_eq!(body(&once), body(&other));
-        prop_assert_eq!(other.message(Seq(2)).unwrap().text.as_deref(), Some("edited"));
+        prop_assert_eq!(other.message(Seq(2)).unwrap().text, Some("edited".to_owned()));
         prop_assert!(other.message(Seq(3)).unwrap().deleted);
         prop_assert_eq!(other.message(Seq(5)).unwrap().reactions[0].count, 1);
     }
