@@ -8,6 +8,7 @@ mod cluster;
 mod fanout;
 mod postgres;
 mod process;
+mod screen;
 mod sends;
 mod startup;
 mod store;
@@ -39,6 +40,8 @@ enum What {
     Cluster(cluster::Options),
     /// Start on a database of 100,000 messages, and one `chat-tui send`.
     Startup(startup::Options),
+    /// `chat-tui` in a terminal: first frame, keys, reading, idleness and memory, beside weechat.
+    Screen(screen::Options),
     /// The bare server that `fanout` compares with; started by it.
     #[command(hide = true)]
     Bare {
@@ -58,6 +61,7 @@ fn main() -> Result<()> {
             What::Fanout(options) => fanout::run(&cli.bin, &options).await,
             What::Cluster(options) => cluster::run(&cli.bin, &options).await,
             What::Startup(options) => startup::run(&cli.bin, &options).await,
+            What::Screen(options) => screen::run(&cli.bin, &options).await,
             What::Bare { sync } => fanout::bare_server(sync).await,
         }
     })

@@ -58,6 +58,13 @@ impl Server {
         bail!("the server ended before it was ready: {:?}", child.wait()?)
     }
 
+    /// Sends it a signal by its name.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status()?;
+        anyhow::ensure!(status.success(), "kill: {status}");
+        Ok(())
+    }
+
     /// CPU time of all threads so far.
     pub fn cpu(&self) -> Result<Duration> {
         cpu_of(self.child.id()).context("the server has ended")
@@ -80,7 +87,7 @@ impl Drop for Server {
 }
 
 /// CPU time so far of a process' threads; `None`: it has ended. A thread that ends takes its share with it; workers do not.
-fn cpu_of(pid: u32) -> Option<Duration> {
+pub fn cpu_of(pid: u32) -> Option<Duration> {
     let mut nanos = 0;
     for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
         let stat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::{kafka, setup, sh, test};
 /// What to measure.
 #[derive(clap::Args)]
 pub struct Options {
-    /// `sends`, `fanout`, `startup` or `cluster`, with its own options; nothing: the first three.
+    /// `sends`, `fanout`, `startup`, `screen` or `cluster`, with its own options; nothing: the first three.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
