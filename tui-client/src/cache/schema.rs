@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::CacheError;
 
 /// Append-only: a step is never changed once it has shipped.
-const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &["
 CREATE TABLE view (
     owner TEXT NOT NULL, room TEXT NOT NULL, summary TEXT, epoch TEXT NOT NULL,
     first INTEGER NOT NULL, head INTEGER NOT NULL, messages TEXT NOT NULL, saved_at INTEGER NOT NULL,
@@ -29,6 +29,18 @@ CREATE TABLE kept (
     owner TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (owner, key)
 ) WITHOUT ROWID;
+",
+// The messages apart from what the list of rooms needs: to look a row up, SQLite reads all of each row that it passes.
+"
+CREATE TABLE seen (
+    id INTEGER PRIMARY KEY, owner TEXT NOT NULL, room TEXT NOT NULL, summary TEXT, epoch TEXT NOT NULL,
+    first INTEGER NOT NULL, head INTEGER NOT NULL, saved_at INTEGER NOT NULL, UNIQUE (owner, room)
+);
+CREATE TABLE page (id INTEGER PRIMARY KEY REFERENCES seen (id) ON DELETE CASCADE, messages TEXT NOT NULL);
+INSERT INTO seen (owner, room, summary, epoch, first, head, saved_at)
+    SELECT owner, room, summary, epoch, first, head, saved_at FROM view;
+INSERT INTO page (id, messages) SELECT seen.id, view.messages FROM seen JOIN view USING (owner, room);
+DROP TABLE view;
 "];
 
 /// Brings the file to the newest schema. FULL, since the outbox promises to survive a power cut.
@@ -36,6 +48,7 @@ pub(super) fn prepare(db: &mut Connection) -> Result<(), CacheError> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "secure_delete", true)?;
+    db.pragma_update(None, "foreign_keys", true)?;
     let version: i64 = db.pragma_query_value(None, "user_version", |r| r.get(0))?;
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     if version > known {

@@ -118,10 +118,10 @@ fn owners_are_kept_apart_and_a_provisional_one_is_adopted() {
     cache.save_draft(&lobby, "half a thou").unwrap();
     cache.identify(&Cache::owner("http://h", user)).unwrap();
     assert_eq!(keys(&cache.outbox().unwrap()), vec!["k"]);
-    assert_eq!(cache.draft(&lobby).unwrap().as_deref(), Some("half a thou"));
+    assert_eq!(cache.drafts().unwrap(), [(lobby, "half a thou".to_owned())]);
     cache.identify("somebody else").unwrap();
     assert!(cache.outbox().unwrap().is_empty());
-    assert_eq!(cache.draft(&lobby).unwrap(), None);
+    assert_eq!(cache.drafts().unwrap(), []);
     let again = file.open(&Cache::owner("http://h", user));
     assert_eq!(keys(&again.outbox().unwrap()), vec!["k"]);
 }
@@ -147,7 +147,33 @@ fn views_and_drafts_come_back() {
     let room = RoomRef::parse("@bob").unwrap();
     cache.save_draft(&room, "x").unwrap();
     cache.save_draft(&room, "").unwrap();
-    assert_eq!(cache.draft(&room).unwrap(), None);
+    assert_eq!(cache.drafts().unwrap(), []);
+    cache.save_draft(&room, "y").unwrap();
+    assert_eq!(cache.drafts().unwrap(), [(room, "y".to_owned())]);
+}
+
+#[test]
+fn the_views_of_an_earlier_version_are_kept() {
+    let file = File::new();
+    let path = file.folder.path().join("state.sqlite3");
+    {
+        let old = rusqlite::Connection::open(&path).unwrap();
+        old.execute_batch(schema::STEPS[0]).unwrap();
+        old.execute_batch(
+            "INSERT INTO view VALUES ('a', 'lobby', NULL, 'e', 1, 7, '[]', 5), ('b', 'ops', NULL, 'f', 2, 8, '[]', 6);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    }
+    let cache = Cache::open(&path, "b").unwrap();
+    let room = RoomName::parse("ops").unwrap();
+    let view = cache.load_view(&room).unwrap().unwrap();
+    assert_eq!((view.epoch.0.as_str(), view.head), ("f", Seq(8)));
+    assert_eq!(cache.load_view(&RoomName::parse("lobby").unwrap()).unwrap(), None, "another owner's");
+    // What belongs to a view goes with it.
+    cache.forget_view(&room).unwrap();
+    let pages: i64 = cache.lock().db.query_row("SELECT count(*) FROM page", [], |r| r.get(0)).unwrap();
+    assert_eq!(pages, 1);
 }
 
 #[test]

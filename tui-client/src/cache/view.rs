@@ -10,6 +10,8 @@ use super::{Cache, CacheError};
 const KEPT: usize = 500;
 /// Rooms kept for each owner; the ones saved longest ago go first.
 const ROOMS: i64 = 200;
+/// Drafts brought back at a start.
+const DRAFTS: i64 = 1_000;
 
 /// What a room looked like when it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +45,10 @@ impl Cache {
         let inner = self.lock();
         let row = inner
             .db
-            .prepare_cached("SELECT summary, epoch, first, head, messages FROM view WHERE owner = ?1 AND room = ?2")?
+            .prepare_cached(
+                "SELECT summary, epoch, first, head, messages FROM seen JOIN page USING (id)
+                 WHERE owner = ?1 AND room = ?2",
+            )?
             .query_row(params![inner.owner, room.as_str()], |r| {
                 Ok((
                     r.get::<_, Option<String>>(0)?,
@@ -71,7 +76,7 @@ impl Cache {
         let inner = self.lock();
         let mut query = inner
             .db
-            .prepare_cached("SELECT summary FROM view WHERE owner = ?1 AND summary IS NOT NULL ORDER BY room")?;
+            .prepare_cached("SELECT summary FROM seen WHERE owner = ?1 AND summary IS NOT NULL ORDER BY room")?;
         let rows = query.query_map([&inner.owner], |r| r.get::<_, String>(0))?;
         let mut rooms = Vec::new();
         for row in rows {
@@ -84,51 +89,60 @@ impl Cache {
     pub fn save_view(&self, view: &View) -> Result<(), CacheError> {
         let summary = view.summary.as_ref().map(serde_json::to_string).transpose()?;
         let messages = serde_json::to_string(&view.messages[view.messages.len().saturating_sub(KEPT)..])?;
-        let inner = self.lock();
-        inner
-            .db
+        let mut inner = self.lock();
+        let owner = inner.owner.clone();
+        let tx = inner.db.transaction()?;
+        let id: i64 = tx
             .prepare_cached(
-                "INSERT INTO view (owner, room, summary, epoch, first, head, messages, saved_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                "INSERT INTO seen (owner, room, summary, epoch, first, head, saved_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT DO UPDATE SET summary = coalesce(excluded.summary, summary), epoch = excluded.epoch,
-                     first = excluded.first, head = excluded.head, messages = excluded.messages,
-                     saved_at = excluded.saved_at",
+                     first = excluded.first, head = excluded.head, saved_at = excluded.saved_at
+                 RETURNING id",
             )?
-            .execute(params![
-                inner.owner,
-                view.room.as_str(),
-                summary,
-                view.epoch.0,
-                signed(view.first),
-                signed(view.head),
-                messages,
-                SystemClock.now().as_millis()
-            ])?;
-        inner
-            .db
-            .prepare_cached(
-                "DELETE FROM view WHERE owner = ?1 AND room IN
-                     (SELECT room FROM view WHERE owner = ?1 ORDER BY saved_at DESC LIMIT -1 OFFSET ?2)",
-            )?
-            .execute(params![inner.owner, ROOMS])?;
+            .query_row(
+                params![
+                    owner,
+                    view.room.as_str(),
+                    summary,
+                    view.epoch.0,
+                    signed(view.first),
+                    signed(view.head),
+                    SystemClock.now().as_millis()
+                ],
+                |r| r.get(0),
+            )?;
+        tx.prepare_cached(
+            "INSERT INTO page (id, messages) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET messages = excluded.messages",
+        )?
+        .execute(params![id, messages])?;
+        tx.prepare_cached(
+            "DELETE FROM seen WHERE id IN
+                 (SELECT id FROM seen WHERE owner = ?1 ORDER BY saved_at DESC LIMIT -1 OFFSET ?2)",
+        )?
+        .execute(params![owner, ROOMS])?;
+        tx.commit()?;
         Ok(())
     }
 
     /// Forgets a room that one is no longer in.
     pub fn forget_view(&self, room: &RoomName) -> Result<(), CacheError> {
         let inner = self.lock();
-        inner.db.execute("DELETE FROM view WHERE owner = ?1 AND room = ?2", params![inner.owner, room.as_str()])?;
+        inner.db.execute("DELETE FROM seen WHERE owner = ?1 AND room = ?2", params![inner.owner, room.as_str()])?;
         Ok(())
     }
 
-    /// What was typed in a room and not sent.
-    pub fn draft(&self, room: &RoomRef) -> Result<Option<String>, CacheError> {
+    /// All that was typed and not sent. A place that cannot be read (another version wrote it) is passed over.
+    pub fn drafts(&self) -> Result<Vec<(RoomRef, String)>, CacheError> {
         let inner = self.lock();
-        Ok(inner
-            .db
-            .prepare_cached("SELECT text FROM draft WHERE owner = ?1 AND room = ?2")?
-            .query_row(params![inner.owner, room.to_string()], |r| r.get(0))
-            .optional()?)
+        let mut query = inner.db.prepare_cached("SELECT room, text FROM draft WHERE owner = ?1 LIMIT ?2")?;
+        let rows = query.query_map(params![inner.owner, DRAFTS], |r| Ok((r.get::<_, String>(0)?, r.get(1)?)))?;
+        let mut drafts = Vec::new();
+        for row in rows {
+            let (room, text) = row?;
+            drafts.extend(RoomRef::parse(&room).ok().map(|room| (room, text)));
+        }
+        Ok(drafts)
     }
 
     /// Keeps what was typed in a room; an empty text forgets it.

@@ -51,12 +51,8 @@ pub(super) fn first(cache: &Cache, wanted: &[RoomRef]) -> Vec<Msg> {
         let view = if focus.is_some_and(|f| names(summary, f)) { view(cache, &summary.room) } else { Vec::new() };
         messages.push(Msg::Cached { room: Box::new(summary.clone()), messages: view });
     }
-    let keys = rooms.iter().map(key).chain(wanted.iter().cloned());
-    for room in keys {
-        if let Ok(Some(text)) = cache.draft(&room) {
-            messages.push(Msg::Draft { room, text });
-        }
-    }
+    let drafts = cache.drafts().unwrap_or_default();
+    messages.extend(drafts.into_iter().map(|(room, text)| Msg::Draft { room, text }));
     messages.extend(cache.outbox().unwrap_or_default().into_iter().map(|row| Msg::Unsent(echo(row))));
     messages
 }
