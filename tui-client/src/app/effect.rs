@@ -49,6 +49,13 @@ pub enum Effect {
     Copy(String),
     /// Show what an address leads to; where nothing can, put it on the clipboard.
     OpenLink(String),
+    /// Remember what of a room draws attention; `None`: as of every room.
+    NotifyRoom {
+        /// As settings name it: `ops`, `@ana`.
+        room: RoomRef,
+        /// `all`, `mentions`, `none`.
+        level: Option<&'static str>,
+    },
     /// Draw attention, if the rules of politeness allow it.
     Alert(Alert),
     /// Write the text in the user's own editor.

@@ -43,11 +43,16 @@ pub enum Invocation {
     History,
     /// Show the settings, show one, or change it.
     Set(Option<(String, Option<String>)>),
+    /// What of this room draws attention: one of [`LEVELS`].
+    Notify(&'static str),
     /// Leave the program.
     Quit,
     /// Keys and commands.
     Help,
 }
+
+/// What of a room can draw attention; `default`: as for every room.
+pub const LEVELS: [&str; 4] = ["all", "mentions", "none", "default"];
 
 /// One command: how it is called and what it is for.
 #[derive(Clone, Copy)]
@@ -107,6 +112,9 @@ pub const TABLE: &[Command] = &[
     }),
     command("back", &["online"], "", "say that you are here", |_| Some(I::Presence(Status::Online, None))),
     command("dnd", &["busy"], "[TEXT]", "no bell until /back", |a| Some(I::Presence(Status::Dnd, some(a)))),
+    command("notify", &[], "all|mentions|none|default", "what of this room draws attention", |a| {
+        LEVELS.into_iter().find(|level| *level == a).map(I::Notify)
+    }),
     command("kick", &[], "NAME [REASON]", "remove a member", |a| {
         let (who, why) = head(a);
         Some(I::Kick(user(who)?, some(why)))

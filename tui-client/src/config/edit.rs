@@ -58,6 +58,21 @@ pub fn change(text: &str, setting: &Setting, profile: Option<&str>, value: Optio
     if holds(&after, setting, profile, value) { Ok(after) } else { Err(EditError::Place(path.join("."))) }
 }
 
+/// The text with what of a room draws attention (`all`, `mentions`, `none`); `None` takes it away.
+pub fn change_room(text: &str, room: &str, level: Option<&str>) -> Result<String, EditError> {
+    let path = ["notify", "rooms", room];
+    let there = {
+        let document = toml_edit::Document::parse(text).map_err(|e| EditError::Toml(e.message().to_owned()))?;
+        find(document.as_table(), &path)
+    };
+    match (there, level.map(|level| Value::from(level).to_string())) {
+        (None, None) => Ok(text.to_owned()),
+        (Some(place), Some(new)) => Ok(spliced(text, place.value, &new)),
+        (Some(_), None) => removed(text, &path),
+        (None, Some(new)) => added(text, &path, &new),
+    }
+}
+
 /// Whether the text says so.
 fn holds(text: &str, setting: &Setting, profile: Option<&str>, value: Option<&str>) -> bool {
     let profiles: Vec<&str> = profile.into_iter().collect();
@@ -224,6 +239,24 @@ mod tests {
     use super::*;
     use crate::config::read;
     use crate::settings::{TABLE, find};
+
+    #[test]
+    fn a_rooms_level_is_written_changed_and_taken_away_and_all_else_stays() {
+        let before = "# mine\n[notify]\nbell = true\n\n[notify.rooms]\nops = 'all' # loud\n";
+        let silent = change_room(before, "ops", Some("none")).unwrap();
+        assert_eq!(silent, before.replace("'all'", "\"none\""));
+        let two = change_room(before, "@ana", Some("all")).unwrap();
+        let level = |text: &str, room: &str| {
+            let rooms = read(std::path::Path::new("c"), text).unwrap().screen.notify.rooms;
+            rooms.get(&chat_common::RoomRef::parse(room).unwrap()).copied()
+        };
+        assert!(two.starts_with(before.trim_end()) && level(&two, "@ana").is_some(), "{two}");
+        let gone = change_room(&two, "ops", None).unwrap();
+        assert_eq!((level(&gone, "ops"), level(&gone, "@ana").is_some()), (None, true), "{gone}");
+        let fresh = change_room(&template(), "ops", Some("mentions")).unwrap();
+        assert!(level(&fresh, "ops").is_some(), "{fresh}");
+        assert!(change_room("notify = 3\n", "ops", Some("all")).is_err());
+    }
 
     fn set(text: &str, key: &str, value: &str) -> String {
         change(text, find(key).unwrap(), None, Some(value)).unwrap()

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use chat_common::RoomRef;
+
 use super::edit;
 use super::file::{ConfigError, File, ProfileFile, placed, read};
 use crate::settings::{Origin, Setting, TABLE, Values};
@@ -107,6 +109,21 @@ impl Source {
         let after = edit::change(&before, setting, in_profile.then_some(profile), value)
             .map_err(|source| ConfigError::Edit { path: path.display().to_string(), source })?;
         // A file that could not be read at the next start is not written.
+        read(&path, &after)?;
+        Ok((path, after))
+    }
+}
+
+impl Source {
+    /// The user's file with what of a room draws attention; `None` takes it away.
+    pub fn changed_room(&self, room: &RoomRef, level: Option<&str>) -> Result<(PathBuf, String), ConfigError> {
+        let path = self.own().unwrap_or(Path::new("config.toml")).to_owned();
+        let before = match text(&path, false)? {
+            Some(text) => text,
+            None => edit::template(),
+        };
+        let after = edit::change_room(&before, &room.to_string(), level)
+            .map_err(|source| ConfigError::Edit { path: path.display().to_string(), source })?;
         read(&path, &after)?;
         Ok((path, after))
     }

@@ -95,6 +95,7 @@ impl Runtime {
             },
             Told::Wrong(error) => self.misconfigured(error).await,
             Told::Unwritten(error) => self.tell(Msg::Unwritten(error)).await,
+            Told::Unchanged(error) => self.app.warn(format!("it stays as it was: {error}")),
         }
     }
 

@@ -58,6 +58,11 @@ impl Runtime {
                     tracing::warn!(%error, "could not be suspended");
                 }
             }
+            Effect::NotifyRoom { room, level } => {
+                if !self.config.set_room(room, level) {
+                    self.app.warn("too many settings are being written; try again in a moment");
+                }
+            }
             Effect::Set(setting, value) => {
                 if !self.config.set(setting, value) {
                     self.app.warn("too many settings are being written; try again in a moment");

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chat_common::RoomRef;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -23,6 +24,8 @@ const PATIENCE: usize = 20;
 enum Wish {
     /// Make this hold and write it.
     Set(&'static Setting, Option<String>),
+    /// Make this of a room draw attention and write it.
+    Room(RoomRef, Option<&'static str>),
     /// Read the files.
     Look,
 }
@@ -35,6 +38,8 @@ pub(super) enum Told {
     Wrong(String),
     /// It holds, and could not be written: why.
     Unwritten(String),
+    /// It does not hold, since it could not be written: why.
+    Unchanged(String),
 }
 
 /// The task's other end.
@@ -55,6 +60,11 @@ impl Reload {
     /// Makes a setting hold and writes it; false where too much waits already.
     pub(super) fn set(&self, setting: &'static Setting, value: Option<String>) -> bool {
         self.wishes.try_send(Wish::Set(setting, value)).is_ok()
+    }
+
+    /// Makes this of a room draw attention and writes it; false where too much waits already.
+    pub(super) fn set_room(&self, room: RoomRef, level: Option<&'static str>) -> bool {
+        self.wishes.try_send(Wish::Room(room, level)).is_ok()
     }
 
     /// Looks whether the files changed.
@@ -92,7 +102,7 @@ async fn work(mut source: Source, mut wished: mpsc::Receiver<Wish>, tell: mpsc::
                 while let Ok(more) = wished.try_recv() {
                     wishes.push(more);
                 }
-                if wishes.iter().any(|w| matches!(w, Wish::Set(..))) { By::Here } else { By::File }
+                if wishes.iter().any(|w| !matches!(w, Wish::Look)) { By::Here } else { By::File }
             }
             () = changed(&mut watch) => {
                 settle(&mut watch).await;
@@ -152,7 +162,17 @@ async fn settle(watch: &mut Option<Watch>) {
 
 /// Writes; what could not be written holds in this run.
 fn carry_out(source: &mut Source, wish: Wish) -> Option<Told> {
-    let Wish::Set(setting, value) = wish else { return None };
+    let (setting, value) = match wish {
+        Wish::Set(setting, value) => (setting, value),
+        Wish::Room(room, level) => {
+            let written = source
+                .changed_room(&room, level)
+                .map_err(|e| e.to_string())
+                .and_then(|(path, text)| replace(&path, &text).map_err(|e| format!("{}: {e}", path.display())));
+            return written.err().map(Told::Unchanged);
+        }
+        Wish::Look => return None,
+    };
     source.session.retain(|(s, _)| *s != setting);
     let written = source
         .changed(setting, value.as_deref())
@@ -172,7 +192,7 @@ mod tests {
         let told = tokio::time::timeout(Duration::from_secs(20), reload.next()).await.unwrap();
         match told {
             Told::Loaded(loaded, _) => loaded.file.screen.theme.unwrap_or_default(),
-            Told::Wrong(error) | Told::Unwritten(error) => error,
+            Told::Wrong(error) | Told::Unwritten(error) | Told::Unchanged(error) => error,
         }
     }
 
@@ -208,6 +228,23 @@ mod tests {
         until(&mut reload, "sepia").await;
         std::fs::write(&elsewhere, "[screen]\ntheme = \"ocean\"\n").unwrap();
         until(&mut reload, "ocean").await;
+        reload.finish().await;
+    }
+
+    #[tokio::test]
+    async fn what_of_a_room_draws_attention_is_written_and_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let source = Source { files: vec![(path.clone(), false)], ..Source::default() };
+        let mut reload = Reload::follow(source);
+        let room = RoomRef::parse("@ana").unwrap();
+        assert!(reload.set_room(room.clone(), Some("none")));
+        let told = tokio::time::timeout(Duration::from_secs(20), reload.next()).await.unwrap();
+        let Told::Loaded(loaded, By::Here) = told else { panic!("it is told what holds") };
+        assert_eq!(loaded.file.screen.notify.rooms.get(&room), Some(&crate::config::NotifyLevel::None));
+        std::fs::write(&path, "notify = 1\n").unwrap();
+        assert!(reload.set_room(room, Some("all")));
+        until(&mut reload, "config.toml").await;
         reload.finish().await;
     }
 

@@ -105,6 +105,7 @@ fn in_room(app: &mut App, invocation: I, id: RoomId, room: RoomRef, fx: &mut Vec
         I::Topic(Some(topic)) => {
             (Ask::Update(room::Update { room, topic: Some(topic), kind: None }), say("topic set".to_owned()))
         }
+        I::Notify(level) => return notify(app, level, fx),
         I::Invite(user) => {
             let said = say(format!("{user} is let in"));
             (Ask::Invite(room::Invite { room, user }), said)
@@ -153,6 +154,18 @@ fn in_room(app: &mut App, invocation: I, id: RoomId, room: RoomRef, fx: &mut Vec
         | I::Block(..) => return,
     };
     send(app, ask, pending, fx);
+}
+
+fn notify(app: &mut App, level: &'static str, fx: &mut Vec<Effect>) {
+    let Some(room) = app.room() else { return };
+    let (title, room) = (room.title(), room.draft_key());
+    app.say(match level {
+        "all" => format!("every message in {title} draws attention"),
+        "mentions" => format!("{title} draws attention when it names you"),
+        "none" => format!("{title} is silent"),
+        _ => format!("{title} draws attention like every room"),
+    });
+    fx.push(Effect::NotifyRoom { room, level: Some(level).filter(|l| *l != "default") });
 }
 
 fn send(app: &mut App, ask: Ask, pending: Pending, fx: &mut Vec<Effect>) {

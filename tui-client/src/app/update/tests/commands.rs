@@ -57,6 +57,16 @@ fn a_new_name_is_shown_when_the_server_took_it() {
 }
 
 #[test]
+fn what_of_a_room_draws_attention_is_remembered_for_it() {
+    let ops = RoomRef::parse("ops").unwrap();
+    let at = typed("/notify none");
+    assert!(at.wishes.contains(&Effect::NotifyRoom { room: ops.clone(), level: Some("none") }));
+    assert_eq!(at.toast(), "#ops is silent");
+    assert!(typed("/notify default").wishes.contains(&Effect::NotifyRoom { room: ops, level: None }));
+    assert_eq!(typed("/notify loud").toast(), "write it as /notify all|mentions|none|default");
+}
+
+#[test]
 fn what_one_does_is_said_in_the_room() {
     assert_eq!(typed("/me waves").sent()[0].0, "*waves*");
 }
