@@ -68,6 +68,13 @@ pub fn resident_kib(pid: u32) -> u64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number of kB")
 }
 
+/// The state of a process as Linux tells it: `R`, `S`, `T` stopped, `Z` ended and not waited for; `-`: there is none.
+pub fn state(pid: u32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before it may hold anything.
+    stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('-')
+}
+
 /// Lets this process, and those it starts from now on, open some thousand files and connections.
 pub fn open_many_files() {
     let pid = std::process::id().to_string();

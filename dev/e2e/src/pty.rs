@@ -46,6 +46,15 @@ impl Terminal {
 
     /// As [`Self::chat_tui`] with a size, and on a home that an earlier run left ([`Self::into_home`]).
     pub fn chat_tui_sized(rows: u16, cols: u16, args: &[&str], home: Option<tempfile::TempDir>) -> Self {
+        Self::start((rows, cols), args, home, &[])
+    }
+
+    /// As [`Self::chat_tui`], with more in its environment.
+    pub fn chat_tui_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start((24, 80), args, None, environment)
+    }
+
+    fn start((rows, cols): (u16, u16), args: &[&str], home: Option<tempfile::TempDir>, more: &[(&str, &str)]) -> Self {
         let home = home.unwrap_or_else(|| {
             tempfile::Builder::new().prefix("chat-e2e-home-").tempdir().expect("a home for the client")
         });
@@ -65,6 +74,9 @@ impl Terminal {
         command.args(args);
         command.env_clear();
         for (name, value) in environment {
+            command.env(name, value);
+        }
+        for (name, value) in more {
             command.env(name, value);
         }
         command.cwd(home.path());
@@ -110,6 +122,33 @@ impl Terminal {
         let screen = seen.parser.screen();
         let text = screen.contents().lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>().join("\n");
         Screen { text, alternate: screen.alternate_screen(), cursor_hidden: screen.hide_cursor() }
+    }
+
+    /// Waits until nothing is written for a while, and gives the screen.
+    pub async fn settled(&self) -> Screen {
+        let mut before = self.bytes().len();
+        let mut quiet = std::time::Instant::now();
+        wait::until("the screen settles", || {
+            let now = self.bytes().len();
+            if now != before {
+                (before, quiet) = (now, std::time::Instant::now());
+            }
+            (quiet.elapsed() > std::time::Duration::from_millis(300)).then(|| self.screen())
+        })
+        .await
+    }
+
+    /// What the terminal does with keys and output, as `stty -a` tells it.
+    pub fn line_discipline(&self) -> String {
+        let name = self.master.tty_name().expect("a pty has a name");
+        let told =
+            std::process::Command::new("stty").arg("-a").arg("-F").arg(name).output().expect("stty of coreutils");
+        String::from_utf8_lossy(&told.stdout).replace('\n', " ")
+    }
+
+    /// Its home.
+    pub fn home(&self) -> &std::path::Path {
+        self.home.path()
     }
 
     /// Every byte that was written to the terminal.
@@ -171,6 +210,11 @@ impl Terminal {
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
         crate::server::signal(self.child.process_id().expect("it runs"), name);
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().expect("it runs")
     }
 
     /// Resident memory in KiB.

@@ -6,6 +6,7 @@ mod authority;
 mod commands;
 mod deletion;
 mod disk;
+mod exits;
 mod expiry;
 mod faults;
 mod feed;
