@@ -1,10 +1,9 @@
 //! What stands where, for the mouse: regions that are noted while drawing, so that there is no second layout. What a
 //! press does is `app::update`'s.
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellWidth as _};
 use ratatui::layout::Rect;
 use ratatui::style::Color;
-use unicode_width::UnicodeWidthStr;
 
 use super::links::{self, Links};
 use crate::app::{App, Drawn, RowKey, Target, Zone};
@@ -100,7 +99,7 @@ impl Hits {
                 continue;
             }
             // The second cell of a wide character carries no marks of its own.
-            let cells = u16::try_from(cell.symbol().width()).unwrap_or(1).clamp(1, row.right() - x);
+            let cells = cell.cell_width().clamp(1, row.right() - x);
             let at = Rect { x, width: cells, ..row };
             match (cell.underline_color, key) {
                 (Color::Indexed(which), RowKey::Stored(seq)) => {

@@ -122,7 +122,13 @@ fn in_full(picker: &Picker, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let Some(item) = picker.chosen().filter(|item| is_cut(item, label, whole)) else { return };
     let text =
         [Piece::new(line(&item.label), theme.accent), Piece::new(format!("  {}", line(&item.detail)), theme.text)];
-    for (row, y) in wrap(&text, whole.saturating_sub(2)).into_iter().zip(area.y..area.bottom()) {
+    let mut all = wrap(&text, whole.saturating_sub(3));
+    if all.len() > usize::from(area.height)
+        && let Some(last) = usize::from(area.height).checked_sub(1).and_then(|i| all.get_mut(i))
+    {
+        last.push_span(Span::styled("…", theme.text));
+    }
+    for (row, y) in all.into_iter().zip(area.y..area.bottom()) {
         frame.put(row, Rect { x: area.x + 1, y, width: area.width.saturating_sub(2), height: 1 });
     }
 }

@@ -57,8 +57,10 @@ impl Put for Frame<'_> {
         if area.is_empty() {
             return;
         }
-        let free = usize::from(area.width).saturating_sub(line_width(&line));
-        let indent = if line.alignment == Some(Alignment::Center) { free / 2 } else { 0 };
+        let indent = match line.alignment {
+            Some(Alignment::Center) => usize::from(area.width).saturating_sub(line_width(&line)) / 2,
+            _ => 0,
+        };
         let indent = u16::try_from(indent).unwrap_or(0);
         let cells = self.buffer_mut();
         cells.set_style(area, line.style);

@@ -32,6 +32,12 @@ impl Cursor {
                 CliError::new(Exit::Data, "cursor", text).hint("remove it to begin anew")
             })?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                // Said before a line is printed that could not be remembered.
+                let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                if !folder.is_dir() {
+                    let text = format!("{}: there is no folder {}", path.display(), folder.display());
+                    return Err(CliError::new(Exit::CannotCreate, "io", text).hint("make it first"));
+                }
                 Content { v: 1, server: server.to_owned(), rooms: BTreeMap::new() }
             }
             Err(e) => return Err(CliError::io(path.display(), &e)),
