@@ -38,6 +38,10 @@ pub struct Terminal {
     home: tempfile::TempDir,
 }
 
+fn fresh_home() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("chat-e2e-home-").tempdir().expect("a home for the client")
+}
+
 impl Terminal {
     /// `chat-tui` with these arguments at 80×24, with a home of its own.
     pub fn chat_tui(args: &[&str]) -> Self {
@@ -46,20 +50,17 @@ impl Terminal {
 
     /// As [`Self::chat_tui`] with a size, and on a home that an earlier run left ([`Self::into_home`]).
     pub fn chat_tui_sized(rows: u16, cols: u16, args: &[&str], home: Option<tempfile::TempDir>) -> Self {
-        Self::start((rows, cols), args, home, &[])
+        let home = home.unwrap_or_else(fresh_home);
+        let environment = program::environment(home.path());
+        Self::start(program::path("chat-tui"), args, &environment, (rows, cols), home)
     }
 
     /// As [`Self::chat_tui`], with more in its environment.
-    pub fn chat_tui_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::start((24, 80), args, None, environment)
-    }
-
-    fn start((rows, cols): (u16, u16), args: &[&str], home: Option<tempfile::TempDir>, more: &[(&str, &str)]) -> Self {
-        let home = home.unwrap_or_else(|| {
-            tempfile::Builder::new().prefix("chat-e2e-home-").tempdir().expect("a home for the client")
-        });
-        let environment = program::environment(home.path());
-        Self::start(program::path("chat-tui"), args, &environment, (rows, cols), home)
+    pub fn chat_tui_with(args: &[&str], more: &[(&str, &str)]) -> Self {
+        let home = fresh_home();
+        let mut environment = program::environment(home.path());
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Self::start(program::path("chat-tui"), args, &environment, (24, 80), home)
     }
 
     /// Any program in a terminal of this many rows and columns, with no environment but this one, in its home.
@@ -74,9 +75,6 @@ impl Terminal {
         command.args(args);
         command.env_clear();
         for (name, value) in environment {
-            command.env(name, value);
-        }
-        for (name, value) in more {
             command.env(name, value);
         }
         command.cwd(home.path());
