@@ -23,20 +23,32 @@ impl Cluster {
 
     /// As [`Self::start`], each node with these options besides.
     pub async fn with(count: usize, database: &str, bus: Option<&str>, options: &Options) -> Self {
+        let mut options = options.clone().arg("--database").arg(database);
+        if let Some(bus) = bus {
+            options = options.arg("--bus").arg(bus);
+        }
+        Self::of(vec![options; count]).await
+    }
+
+    /// Nodes with options each of its own, database and bus among them.
+    pub async fn of(options: Vec<Options>) -> Self {
         let folder = tempfile::Builder::new().prefix("chat-e2e-").tempdir().expect("a folder for the cluster");
         let key = folder.path().join("secret.key");
         std::fs::write(&key, "5e".repeat(32)).expect("a key file");
         std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).expect("the key file is ours");
-        let mut options = options.clone();
-        for arg in ["--database", database, "--guests", "on", "--registration", "open"] {
-            options = options.arg(arg);
-        }
-        options = options.arg("--key-file").arg(&key.display().to_string()).arg("--trusted-proxy").arg("127.0.0.1");
-        if let Some(bus) = bus {
-            options = options.arg("--bus").arg(bus);
-        }
-        let nodes = join_all((0..count).map(|_| Server::with(options.clone()))).await;
+        let shared = |options: Options| {
+            let key = key.display().to_string();
+            let shared =
+                ["--guests", "on", "--registration", "open", "--trusted-proxy", "127.0.0.1", "--key-file", &key];
+            shared.iter().fold(options, |options, arg| options.arg(arg))
+        };
+        let nodes = join_all(options.into_iter().map(|options| Server::with(shared(options)))).await;
         Self { nodes, folder }
+    }
+
+    /// One node on an SQLite of its own.
+    pub async fn alone(options: &Options) -> Self {
+        Self::of(vec![options.clone()]).await
     }
 
     /// `127.0.0.1:PORT` of each node.

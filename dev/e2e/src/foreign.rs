@@ -34,6 +34,11 @@ pub fn node_modules(test: &str) -> Option<PathBuf> {
     Language::Node.needed_by(test).map(|_| place().join("node"))
 }
 
+/// The Python that has the official client; `None` after noting that `test` is left out.
+pub fn python(test: &str) -> Option<PathBuf> {
+    Language::Python.needed_by(test).map(|_| place().join("python/bin/python"))
+}
+
 impl Language {
     /// What to run, if it is installed.
     fn command(self) -> Option<Command> {

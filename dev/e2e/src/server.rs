@@ -21,6 +21,8 @@ pub struct Options {
     pub access_token_seconds: Option<u64>,
     /// The data folder is a disk of its own with so many MiB; see [`small_disk`].
     pub disk_mib: Option<u32>,
+    /// Further variables of its environment.
+    pub env: Vec<(String, String)>,
 }
 
 impl Options {
@@ -49,11 +51,18 @@ impl Options {
         self
     }
 
-    /// With a data folder on a disk of so many MiB that only the server sees, and that is gone when it ends. Ask
-    /// [`small_disk`] first.
+    /// With a data folder on a disk of so many MiB that only the server sees, over all its starts. Ask [`small_disk`]
+    /// first.
     #[must_use]
     pub fn disk_mib(mut self, mib: u32) -> Self {
         self.disk_mib = Some(mib);
+        self
+    }
+
+    /// With a further variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -70,6 +79,7 @@ pub struct Server {
     child: Option<Child>,
     port: u16,
     options: Options,
+    disk: Option<Disk>,
     folder: TempDir,
     said: Arc<Mutex<String>>,
 }
@@ -83,7 +93,11 @@ impl Server {
     /// As told; returns when it is ready.
     pub async fn with(options: Options) -> Self {
         let folder = tempfile::Builder::new().prefix("chat-e2e-").tempdir().expect("a folder for the server");
-        let mut server = Self { child: None, port: 0, options, folder, said: Arc::default() };
+        let disk = match options.disk_mib {
+            Some(mib) => Some(Disk::mount(mib, folder.path(), &folder.path().join("data")).await),
+            None => None,
+        };
+        let mut server = Self { child: None, port: 0, options, disk, folder, said: Arc::default() };
         server.launch().await;
         server
     }
@@ -93,11 +107,12 @@ impl Server {
         let life = self.options.access_token_seconds.map(|s| format!("access_token_seconds = {s}"));
         let (life, limits) = (life.unwrap_or_default(), self.options.limits.join("\n"));
         std::fs::write(&config, format!("[auth]\n{life}\n[limits]\n{limits}\n")).expect("the config");
-        let mut command = match self.options.disk_mib {
-            Some(mib) => on_a_small_disk(mib, self.folder.path(), &self.data_dir()),
+        let mut command = match &self.disk {
+            Some(disk) => disk.inside(self.folder.path()),
             None => program::isolated(program::path("chat-server"), self.folder.path()),
         };
         command
+            .envs(self.options.env.iter().cloned())
             .args(["--listen", &format!("127.0.0.1:{}", self.port), "--config"])
             .arg(&config)
             .arg("--data-dir")
@@ -142,6 +157,11 @@ impl Server {
     /// Where its data lies.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Whether its data lies on a disk of its own.
+    pub fn has_small_disk(&self) -> bool {
+        self.disk.is_some()
     }
 
     /// Where its data lies as the server itself sees it, a disk of its own included.
@@ -249,12 +269,38 @@ impl Drop for Server {
 /// A new mount namespace, the disk in it, and in the place of the shell what follows.
 const MOUNT: &str = "mount -t tmpfs -o size=${0}m none \"$1\" && shift && exec \"$@\"";
 
-/// `chat-server` with its data on a disk of `mib`; the process keeps its id.
-fn on_a_small_disk(mib: u32, home: &Path, data: &Path) -> std::process::Command {
-    std::fs::create_dir_all(data).expect("a folder for the disk");
-    let mut command = program::isolated("unshare", home);
-    command.args(["-rm", "sh", "-c", MOUNT, &mib.to_string()]).arg(data).arg(program::path("chat-server"));
-    command
+/// A small disk in a mount namespace of its own, which a process keeps that waits for the end of its input. Dropped, or
+/// this process gone: so is the disk.
+struct Disk {
+    keeper: Child,
+}
+
+impl Disk {
+    async fn mount(mib: u32, home: &Path, data: &Path) -> Self {
+        std::fs::create_dir_all(data).expect("a folder for the disk");
+        let mut command = program::isolated("unshare", home);
+        command.args(["-rm", "sh", "-c", MOUNT, &mib.to_string()]).arg(data).arg("cat");
+        let keeper = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("unshare of util-linux starts");
+        let name = Path::new("/proc").join(keeper.id().to_string()).join("comm");
+        wait::until("the small disk is mounted", || std::fs::read_to_string(&name).ok().filter(|n| n.trim() == "cat"))
+            .await;
+        Self { keeper }
+    }
+
+    /// `chat-server` where the disk is; the process keeps its id.
+    fn inside(&self, home: &Path) -> std::process::Command {
+        let mut command = program::isolated("nsenter", home);
+        command.args(["--user", "--mount", "--preserve-credentials", "--target", &self.keeper.id().to_string()]);
+        command.arg(program::path("chat-server"));
+        command
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // One that has ended already is as good.
+        let _ended = (self.keeper.kill(), self.keeper.wait());
+    }
 }
 
 /// Whether this machine lets us mount a small disk that only one process sees.

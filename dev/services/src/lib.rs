@@ -38,6 +38,12 @@ pub fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|p| p.is_file())
 }
 
+/// The library of the package faketime, which gives one process another clock.
+pub fn faketime() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    folders.chain([PathBuf::from("/usr/lib")]).map(|f| f.join("faketime/libfaketime.so.1")).find(|p| p.is_file())
+}
+
 /// As [`find`]; the error says what to install.
 fn needed(program: &str, package: &str) -> Result<PathBuf> {
     find(program).with_context(|| format!("no {program}: install the package {package} (`cargo xtask setup --tests`)"))

@@ -2,10 +2,10 @@
 //! whatever needs the programs themselves is started as a process.
 
 mod bench;
+mod chaos;
 mod demo;
 mod http;
 mod kafka;
-mod scene;
 mod services;
 mod setup;
 mod sh;
@@ -30,8 +30,8 @@ enum Task {
     Setup(setup::Options),
     /// Set up everything that the tests need, run all of them, and say what had to be left out.
     Test(test::Options),
-    /// Play the large scene on a cluster of three nodes whose parts are killed one after another.
-    Scene(scene::Options),
+    /// Break nodes, services, networks, disks and clocks by a plan that one number makes, and check every promise.
+    Chaos(chaos::Options),
     /// Record the README's demo and screens anew from the real programs.
     Demo(demo::Options),
     /// Measure, in release mode: figures and ratios, no verdict.
@@ -43,7 +43,7 @@ fn main() -> anyhow::Result<()> {
         Task::Up(options) => up::run(&options),
         Task::Setup(options) => setup::run(&options),
         Task::Test(options) => test::run(&options),
-        Task::Scene(options) => scene::run(&options),
+        Task::Chaos(options) => chaos::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Bench(options) => bench::run(&options),
     }

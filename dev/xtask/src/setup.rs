@@ -47,6 +47,7 @@ const TESTS: &[Need] = &[
     Need { what: "PostgreSQL", packages: &["postgresql"], present: chat_services::has_postgres },
     Need { what: "Redis", packages: &["redis-server"], present: || chat_services::find("redis-server").is_some() },
     Need { what: "nginx", packages: &["nginx"], present: || chat_services::find("nginx").is_some() },
+    Need { what: "libfaketime", packages: &["libfaketime"], present: || chat_services::faketime().is_some() },
     Need { what: "HAProxy", packages: &["haproxy"], present: || chat_services::find("haproxy").is_some() },
     Need {
         what: "a Java runtime",

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use chat_e2e::scene::link::{Link, Transport};
-use chat_e2e::{Account, Api, Cluster, Options, Socket, balance, program, services, wait};
+use chat_e2e::link::{Link, Transport};
+use chat_e2e::{Account, Api, Cluster, Options, Socket, balance, program, raw, services, wait};
 use serde_json::json;
 
 /// Three nodes without a bus, which balancing does not need; `None`: left out.
@@ -72,6 +72,20 @@ async fn spread(cluster: &Cluster, front: &str) {
     }
     for node in &cluster.nodes {
         assert_eq!(node.connections().await, 3, "the least loaded is taken");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_the_balancer_itself_come_in_behind_nginx_on_any_port() {
+    let test = "pages_of_the_balancer_itself_come_in_behind_nginx_on_any_port";
+    let Some(cluster) = three(test, &Options::roomy(), "nginx").await else { return };
+    let front = balance::nginx("chat.conf", &cluster.addresses(), None).await.url();
+    let address = front.trim_start_matches("http://");
+    let path = "/socket.io/?EIO=4&transport=polling";
+    // Browsers and python-socketio name the origin with its port; the node compares it with `Host`.
+    for (origin, status) in [(front.as_str(), 200), ("http://evil.example", 403)] {
+        let answer = raw::get(address, path, &format!("Origin: {origin}\r\n")).await;
+        assert_eq!(raw::status(&answer), status, "{origin}: {answer}");
     }
 }
 

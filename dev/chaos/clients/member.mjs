@@ -1,8 +1,8 @@
 // Official socket.io-clients that follow the protocol: they join their rooms, repair gaps by room:sync, come back with
 // session:resume and send again what was not acknowledged, and write down what they showed. One JSON object a line.
 //
-// In: {start, url, token, rooms, transports} · {send, room, key} · {report: true}. End of input ends.
-// Out, for each report: [{name, rooms: {room: [[seq, key]]}, joined, acks, connects, unanswered, complaints}]
+// In: {start, url, token, rooms, transports} · {send, room, key}. End of input ends.
+// Out: the lines of the history that are theirs (src/event.rs), without `t`.
 
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -14,7 +14,7 @@ const members = new Map();
 
 class Member {
   constructor({ start: name, url, token, rooms, transports }) {
-    Object.assign(this, { name, rooms, views: {}, joined: new Set(), acks: [], connects: 0, complaints: [] });
+    Object.assign(this, { name, rooms, views: {}, joined: new Set() });
     this.pending = new Map();
     this.syncing = new Set();
     // `k` is the same for the client's whole life: balancers keep it at one node by it.
@@ -25,11 +25,11 @@ class Member {
     this.socket.on("ready", (ready) => this.enter(ready));
     this.socket.on("disconnect", (reason) => {
       this.entered = false;
-      if (reason === "io server disconnect") this.complaints.push("told to stay away");
+      if (reason === "io server disconnect") this.complain("told to stay away");
     });
     // An active socket comes back by itself; one that was refused does not.
     this.socket.on("connect_error", (error) => {
-      if (!this.socket.active) this.complaints.push(`refused: ${error.message}`);
+      if (!this.socket.active) this.complain(`refused: ${error.message}`);
     });
     this.socket.on("message:created", (entry) => this.offer(entry));
     this.socket.on("room:head", ({ room, head }) => {
@@ -39,11 +39,11 @@ class Member {
   }
 
   view(room) {
-    return (this.views[room] ??= { shown: [], held: new Map(), head: 0 });
+    return (this.views[room] ??= { last: 0, held: new Map(), head: 0 });
   }
 
   last(room) {
-    return this.view(room).shown.at(-1)?.[0] ?? 0;
+    return this.view(room).last;
   }
 
   ask(event, payload) {
@@ -51,8 +51,8 @@ class Member {
   }
 
   async enter({ epoch }) {
-    this.connects += 1;
-    if (this.epoch && this.epoch !== epoch) this.complaints.push(`the epoch became ${epoch}`);
+    this.tell({ kind: "connected" });
+    if (this.epoch && this.epoch !== epoch) this.complain(`the epoch became ${epoch}`);
     this.epoch = epoch;
     this.syncing.clear();
     const line = this.socket.id;
@@ -67,6 +67,7 @@ class Member {
         const joined = await this.ask("room:join", { room, after: 0, epoch });
         if (!joined.ok) return this.again(joined, line);
         this.joined.add(room);
+        this.tell({ kind: "joined", room });
         this.synced(room, joined.sync);
       }
     } catch {
@@ -79,7 +80,7 @@ class Member {
   // Comes in by a new connection, if it is still the same one that failed.
   again(reply, line) {
     const code = reply.error?.code;
-    if (code && code !== "unavailable" && code !== "rate_limited") this.complaints.push(JSON.stringify(reply));
+    if (code && code !== "unavailable" && code !== "rate_limited") this.complain(JSON.stringify(reply));
     if (this.socket.id === line && this.socket.connected) this.socket.io.engine.close();
   }
 
@@ -87,14 +88,15 @@ class Member {
     const view = this.view(room);
     view.head = Math.max(view.head, seq);
     if (seq > this.last(room)) view.held.set(seq, key);
-    for (let next; view.held.has((next = this.last(room) + 1)); view.held.delete(next)) {
-      view.shown.push([next, view.held.get(next)]);
+    for (let next; view.held.has((next = view.last + 1)); view.held.delete(next)) {
+      view.last = next;
+      this.tell({ kind: "shown", room, seq: next, key: view.held.get(next) });
     }
     this.repair(room);
   }
 
   synced(room, sync) {
-    if (sync.reset) return this.complaints.push(`a reset of ${room}`);
+    if (sync.reset) return this.complain(`a reset of ${room}`);
     for (const entry of sync.entries) this.offer({ ...entry, room });
     this.view(room).head = Math.max(this.view(room).head, sync.head);
     this.repair(room);
@@ -122,11 +124,11 @@ class Member {
     try {
       const reply = await this.ask("message:send", { room, text: key, client_id: key });
       if (reply.ok) {
-        if (this.pending.delete(key)) this.acks.push({ room, key, seq: reply.seq });
+        if (this.pending.delete(key)) this.tell({ kind: "ack", room, key, seq: reply.seq });
       } else if (["unavailable", "rate_limited"].includes(reply.error.code)) {
         setTimeout(() => this.transmit(key), reply.error.retry_after_ms ?? 300);
       } else {
-        this.complaints.push(JSON.stringify(reply));
+        this.complain(JSON.stringify(reply));
       }
     } catch {
       // No answer: the line is given up, and the next one sends it again.
@@ -134,10 +136,12 @@ class Member {
     }
   }
 
-  report() {
-    const rooms = Object.fromEntries(Object.entries(this.views).map(([room, view]) => [room, view.shown]));
-    const { name, acks, connects, complaints } = this;
-    return { name, rooms, joined: [...this.joined], acks, connects, unanswered: this.pending.size, complaints };
+  tell(event) {
+    process.stdout.write(JSON.stringify({ client: this.name, ...event }) + "\n");
+  }
+
+  complain(what) {
+    this.tell({ kind: "complaint", what });
   }
 }
 
@@ -146,12 +150,10 @@ lines.on("line", (line) => {
   const command = JSON.parse(line);
   if (command.start) {
     members.set(command.start, new Member(command));
-  } else if (command.send) {
+  } else {
     const member = members.get(command.send);
     member.pending.set(command.key, command.room);
     member.transmit(command.key);
-  } else {
-    process.stdout.write(JSON.stringify([...members.values()].map((m) => m.report())) + "\n");
   }
 });
 lines.on("close", () => process.exit(0));

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use chat_e2e::link::{Link, Transport};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::history::{Ack, Log};
-use super::link::{Link, Transport};
-use super::timeline::Timeline;
+use crate::event::Event;
+use crate::recorder::Recorder;
+use crate::timeline::Timeline;
 
 /// A request is answered within 8 s; a line that is silent for longer is given up.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -30,74 +31,35 @@ pub struct Plan {
     pub token: String,
     /// Its rooms.
     pub rooms: Vec<String>,
-    /// The balancer, `http://…`.
+    /// What it connects to, `http://…`.
     pub base: String,
     /// How it connects.
     pub transport: Transport,
 }
 
-/// A message to send.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// Where.
-    pub room: String,
-    /// The `client_id`, and the text too.
-    pub key: String,
-    /// When it was told to.
-    pub at: Instant,
-}
+/// A message to send: where, and the `client_id`, which is the text too.
+type Order = (String, String);
 
-/// How it stands; shared with the conductor.
 #[derive(Debug, Default)]
-pub struct State {
+struct State {
     timelines: BTreeMap<String, Timeline>,
     joined: BTreeSet<String>,
-    acks: Vec<Ack>,
     /// Told to be sent and not acknowledged yet.
     pending: VecDeque<Order>,
-    /// Connections so far.
-    pub connects: u32,
-    /// Answers that the protocol does not allow, and whatever else must not be.
-    pub complaints: Vec<String>,
-    /// From the first try to send to the positive answer, each.
-    pub waits: Vec<Duration>,
+    connects: u32,
 }
 
 impl State {
-    /// Whether it is in all of its rooms.
-    pub fn is_in(&self, rooms: &[String]) -> bool {
-        rooms.iter().all(|r| self.joined.contains(r))
-    }
-
-    /// Messages without an answer yet.
-    pub fn unanswered(&self) -> usize {
-        self.pending.len()
-    }
-
-    /// The last number without a gap before it, in each room.
-    pub fn at(&self, room: &str) -> u64 {
+    /// The last number without a gap before it, in a room.
+    fn at(&self, room: &str) -> u64 {
         self.timelines.get(room).map_or(0, Timeline::last)
-    }
-
-    /// How many entries it showed.
-    pub fn shown(&self) -> usize {
-        self.timelines.values().map(|t| t.shown().len()).sum()
-    }
-
-    /// What the checker reads.
-    pub fn log(&self, name: &str) -> Log {
-        let rooms = self.timelines.iter().map(|(room, t)| (room.clone(), t.shown().to_vec())).collect();
-        Log { name: name.to_owned(), rooms, acks: self.acks.clone() }
     }
 }
 
 /// A running client. Dropped: gone.
 #[derive(Debug)]
 pub struct Member {
-    /// Its plan.
-    pub plan: Plan,
-    /// How it stands.
-    pub state: Arc<Mutex<State>>,
+    state: Arc<Mutex<State>>,
     news: Arc<Notify>,
     task: JoinHandle<()>,
 }
@@ -110,15 +72,15 @@ impl Drop for Member {
 
 impl Member {
     /// Starts it; it connects by itself.
-    pub fn start(http: reqwest::Client, plan: Plan) -> Self {
+    pub fn start(http: reqwest::Client, plan: Plan, recorder: Recorder) -> Self {
         let (state, news) = (Arc::new(Mutex::new(State::default())), Arc::new(Notify::new()));
-        let run = Run { http, plan: plan.clone(), state: state.clone(), news: news.clone(), epoch: None };
-        Self { plan, state, news, task: tokio::spawn(run.forever()) }
+        let run = Run { http, plan, recorder, state: state.clone(), news: news.clone(), epoch: None };
+        Self { state, news, task: tokio::spawn(run.forever()) }
     }
 
     /// Tells it to send a message, now or when it is connected again.
-    pub fn send(&self, order: Order) {
-        self.state.lock().expect("no member panics").pending.push_back(order);
+    pub fn send(&self, room: &str, key: &str) {
+        self.state.lock().expect("no member panics").pending.push_back((room.to_owned(), key.to_owned()));
         self.news.notify_one();
     }
 }
@@ -134,6 +96,7 @@ enum Asked {
 struct Run {
     http: reqwest::Client,
     plan: Plan,
+    recorder: Recorder,
     state: Arc<Mutex<State>>,
     news: Arc<Notify>,
     epoch: Option<String>,
@@ -170,8 +133,8 @@ impl Run {
     }
 
     fn complain(&self, what: &str) {
-        let what = format!("{} by {:?}: {what}", self.plan.name, self.plan.transport);
-        self.with(|s| s.complaints.push(what));
+        let what = format!("by {:?}: {what}", self.plan.transport);
+        self.recorder.note(Event::Complaint { client: self.plan.name.clone(), what });
     }
 
     /// One connection, from its beginning to its end.
@@ -201,6 +164,7 @@ impl Run {
             }
         };
         self.with(|s| s.connects += 1);
+        self.recorder.note(Event::Connected { client: self.plan.name.clone() });
         let epoch = ready["epoch"].as_str().unwrap_or_default().to_owned();
         if self.epoch.as_ref().is_some_and(|e| *e != epoch) {
             self.complain(&format!("the epoch became {epoch}"));
@@ -227,9 +191,9 @@ impl Run {
 
     /// Sends what waits and was not sent on this connection yet.
     async fn flush(&mut self, session: &mut Session) -> Option<()> {
-        let waiting = |s: &mut State| s.pending.iter().filter(|o| !session.sent.contains(&o.key)).cloned().collect();
+        let waiting = |s: &mut State| s.pending.iter().filter(|o| !session.sent.contains(&o.1)).cloned().collect();
         let orders: Vec<Order> = self.with(waiting);
-        for Order { room, key, .. } in orders {
+        for (room, key) in orders {
             let payload = json!({"room": room, "text": key, "client_id": key});
             session.sent.insert(key.clone());
             session.ask("message:send", &payload, Asked::Send(key)).await?;
@@ -278,12 +242,20 @@ impl Run {
         match (name, data["seq"].as_u64(), data["head"].as_u64()) {
             ("message:created", Some(seq), _) => {
                 let key = data["client_id"].as_str().unwrap_or_default();
-                self.with(|s| s.timelines.entry(room.clone()).or_default().offer(seq, key));
+                self.offer(&room, seq, key);
             }
             ("room:head", _, Some(head)) => self.with(|s| s.timelines.entry(room.clone()).or_default().saw_head(head)),
             _ => return Some(()),
         }
         self.repair(session, room).await
+    }
+
+    /// Takes an entry, and writes down what could be shown by it.
+    fn offer(&self, room: &str, seq: u64, key: &str) {
+        for (seq, key) in self.with(|s| s.timelines.entry(room.to_owned()).or_default().offer(seq, key)) {
+            let (client, room) = (self.plan.name.clone(), room.to_owned());
+            self.recorder.note(Event::Shown { client, room, seq, key });
+        }
     }
 
     /// Fetches what is missing, once at a time. Before the answer to the join everything is held.
@@ -313,16 +285,18 @@ impl Run {
                     return Some(());
                 }
                 let seq = reply["seq"].as_u64()?;
-                self.with(|s| {
-                    let Some(at) = s.pending.iter().position(|o| o.key == key) else { return };
-                    let Order { room, key, at } = s.pending.remove(at).expect("it was found");
-                    s.acks.push(Ack { room, key, seq });
-                    s.waits.push(at.elapsed());
+                let order = self.with(|s| {
+                    let at = s.pending.iter().position(|o| o.1 == key)?;
+                    s.pending.remove(at)
                 });
+                if let Some((room, key)) = order {
+                    self.recorder.note(Event::Ack { client: self.plan.name.clone(), room, key, seq });
+                }
                 Some(())
             }
             Asked::Join(room) if ok => {
                 self.with(|s| s.joined.insert(room.clone()));
+                self.recorder.note(Event::Joined { client: self.plan.name.clone(), room: room.clone() });
                 self.synced(session, room, &reply["sync"]).await
             }
             Asked::Sync(room) => {
@@ -355,14 +329,12 @@ impl Run {
             self.complain(&format!("a reset of {room}: head {} after {}", sync["head"], self.with(|s| s.at(&room))));
             return Some(());
         }
-        self.with(|s| {
-            let timeline = s.timelines.entry(room.clone()).or_default();
-            for entry in sync["entries"].as_array().into_iter().flatten() {
-                let (seq, key) = (entry["seq"].as_u64().unwrap_or(0), entry["client_id"].as_str().unwrap_or_default());
-                timeline.offer(seq, key);
-            }
-            timeline.saw_head(sync["head"].as_u64().unwrap_or(0));
-        });
+        for entry in sync["entries"].as_array().into_iter().flatten() {
+            let (seq, key) = (entry["seq"].as_u64().unwrap_or(0), entry["client_id"].as_str().unwrap_or_default());
+            self.offer(&room, seq, key);
+        }
+        let head = sync["head"].as_u64().unwrap_or(0);
+        self.with(|s| s.timelines.entry(room.clone()).or_default().saw_head(head));
         self.repair(session, room).await
     }
 }

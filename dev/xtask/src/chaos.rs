@@ -1,0 +1,41 @@
+//! `cargo xtask chaos`: the plan of faults at length, in release mode, with services of its own.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::services::Services;
+use crate::{setup, sh, test};
+
+/// What to play.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Programs that are not optimised: built in a third of the time. Before all other options.
+    #[arg(long)]
+    dev: bool,
+    /// `--minutes`, `--seed`, `--nodes`, `--bus`, `--faults` …; `--help` after `--` tells all.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<String>,
+}
+
+/// Builds and plays.
+pub fn run(options: &Options) -> Result<()> {
+    setup::build()?;
+    for missing in setup::tests() {
+        println!("LEFT OUT: no {missing}");
+    }
+    let place = test::place()?;
+    for (what, made) in test::clients(&place) {
+        made.unwrap_or_else(|e| println!("LEFT OUT: {what}: {e:#}"));
+    }
+    let packages = ["-p", "chat-server", "-p", "chat-tui", "-p", "chat-chaos"];
+    let (profile, folder) = if options.dev { (None, "debug") } else { (Some("--release"), "release") };
+    sh::run(sh::cargo().args(["build", "--locked", "--bins"]).args(profile).args(packages))?;
+    // Only Kafka's class path is used: chaos breaks what it stands on, and so has its own.
+    let services = Services::start();
+    let mut chaos = Command::new(sh::target().join(folder).join("chat-chaos"));
+    chaos.args(&options.rest).env("CHAT_E2E_DIR", &place).envs(services.variables.iter().cloned());
+    let result = sh::run(&mut chaos);
+    services.stop();
+    result
+}
