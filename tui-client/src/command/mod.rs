@@ -43,8 +43,8 @@ pub enum Invocation {
     History,
     /// Show the settings, show one, or change it.
     Set(Option<(String, Option<String>)>),
-    /// What of this room draws attention: one of [`LEVELS`].
-    Notify(&'static str),
+    /// What of this room draws attention: one of [`LEVELS`]; none of them: they are named.
+    Notify(Option<&'static str>),
     /// Leave the program.
     Quit,
     /// Keys and commands.
@@ -112,8 +112,8 @@ pub const TABLE: &[Command] = &[
     }),
     command("back", &["online"], "", "say that you are here", |_| Some(I::Presence(Status::Online, None))),
     command("dnd", &["busy"], "[TEXT]", "no bell until /back", |a| Some(I::Presence(Status::Dnd, some(a)))),
-    command("notify", &[], "all|mentions|none|default", "what of this room draws attention", |a| {
-        LEVELS.into_iter().find(|level| *level == a).map(I::Notify)
+    command("notify", &[], "LEVEL", "what rings: all, mentions, none, default", |a| {
+        Some(I::Notify(LEVELS.into_iter().find(|level| *level == a)))
     }),
     command("kick", &[], "NAME [REASON]", "remove a member", |a| {
         let (who, why) = head(a);

@@ -129,6 +129,8 @@ pub const DEFAULT: &[Row] = &[
     row(Global, A::Quit, &["ctrl+q"], "quit"),
     row(Compose, A::Send, &["enter"], "send"),
     row(Compose, A::Newline, &["alt+enter", "ctrl+j"], "new line"),
+    // Few terminals tell it from Enter; those that do mean this.
+    row(Compose, A::Newline, &["shift+enter"], ""),
     row(Compose, A::Complete, &["tab"], "complete @name #room :emoji: /command"),
     row(Compose, A::Browse, &["esc"], "browse the messages (or ↑ in an empty line)"),
     row(Compose, A::PageUp, &["pageup"], "scroll back"),

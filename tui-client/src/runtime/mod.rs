@@ -32,7 +32,7 @@ use chat_common::{Clock, Epoch, RoomName, RoomRef, Seq, SystemClock};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::app::{self, App, Effect, Msg};
+use crate::app::{self, App, Effect, Msg, Zone};
 use crate::cache::Cache;
 use crate::config::{Loaded, Source};
 use crate::keymap::{Key, KeyCode};
@@ -141,6 +141,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         epochs: HashMap::new(),
         unsent: VecDeque::new(),
         later: VecDeque::new(),
+        wheel: None,
         dirty: true,
         pressed: false,
         end: None,
@@ -208,6 +209,8 @@ struct Runtime {
     unsent: VecDeque<Outgoing>,
     /// Messages of our own making, for the next turn of the loop.
     later: VecDeque<Msg>,
+    /// Lines the wheel was turned since the last frame, and over what.
+    wheel: Option<(Zone, i32)>,
     dirty: bool,
     /// A key waits for the frame that answers it.
     pressed: bool,
@@ -319,6 +322,7 @@ impl Runtime {
             }
         }
         self.dirty = false;
+        self.wheel = None;
         if seen != self.app.drawn {
             let before = seen_changes(&self.app);
             self.tell(Msg::Drawn(seen)).await;
@@ -340,6 +344,13 @@ impl Runtime {
             self.config.look();
         }
         match input::read(event, &self.drawn) {
+            Input::Msg(Msg::Scroll(zone, lines)) => {
+                // Counted from what the last frame showed: faster turns than frames must not be lost.
+                let before = self.wheel.filter(|(z, _)| *z == zone && zone != Zone::List).map_or(0, |(_, n)| n);
+                let lines = before.saturating_add(lines);
+                self.wheel = Some((zone, lines));
+                self.tell(Msg::Scroll(zone, lines)).await;
+            }
             Input::Msg(msg) => self.tell(msg).await,
             Input::Resized => {
                 // Several sizes may have passed, and the terminal may have cut what stood outside one of them.

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossterm::cursor::Show;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture,
 };
+use crossterm::style::Print;
 use crossterm::terminal::{
     BeginSynchronizedUpdate, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate, EnterAlternateScreen,
     LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -23,6 +23,10 @@ use crate::ui::Links;
 
 /// Whether the terminal is taken now; a panic must not touch one that is not.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Asks for presses and the wheel alone, told in decimal: a mouse that only moves would wake the program, and fill the
+/// line over SSH.
+const TAKE_MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
 
 /// The taken terminal. Dropping it gives the terminal back.
 pub(super) struct Terminal {
@@ -51,7 +55,7 @@ impl Terminal {
         // Without wrapping a row that the terminal takes for longer than it is ends at the edge, not in the next row.
         execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, EnableBracketedPaste, EnableFocusChange)?;
         if self.taken {
-            execute!(io::stdout(), EnableMouseCapture)?;
+            execute!(io::stdout(), Print(TAKE_MOUSE))?;
         }
         Ok(())
     }
@@ -63,7 +67,7 @@ impl Terminal {
             return Ok(());
         }
         let out = self.terminal.backend_mut();
-        if take { execute!(out, EnableMouseCapture) } else { execute!(out, DisableMouseCapture) }
+        if take { execute!(out, Print(TAKE_MOUSE)) } else { execute!(out, DisableMouseCapture) }
     }
 
     /// Whether the settings let the mouse be taken; it is with the next frame.

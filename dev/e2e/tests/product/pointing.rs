@@ -54,13 +54,16 @@ async fn a_thread_of_many_replies_is_scrolled_by_wheel_and_keys() {
     }
     let mut terminal = terminal(&server);
     terminal.wait_for("reply 60").await;
-    terminal.keys("\u{1b}t");
+    terminal.keys("\u{1b}");
+    terminal.wait_for("back to writing").await;
+    terminal.keys("t");
     terminal.wait_for("Thread of").await;
     terminal.wait_for("reply 60").await;
-    for _ in 0..30 {
+    while !terminal.screen().text.contains("60 replies") {
+        let before = terminal.screen().text;
         wheel(&mut terminal, true);
+        terminal.wait_until("the thread moves up", |s| s.text != before).await;
     }
-    terminal.wait_for("60 replies").await;
-    terminal.keys("\u{1b}[B\u{1b}[F");
+    terminal.keys("\u{1b}[1;5F");
     terminal.wait_for("reply 60").await;
 }

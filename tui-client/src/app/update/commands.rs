@@ -10,7 +10,7 @@ use chat_common::{RoomRef, UserName, text};
 use super::{browse, compose, global};
 use crate::app::picker::PickerKind;
 use crate::app::{App, Ask, Confirmed, EchoState, Effect, Overlay, Pending, RoomId, settings};
-use crate::command::{BadCommand, Invocation as I};
+use crate::command::{BadCommand, Invocation as I, LEVELS};
 use crate::guest;
 use crate::keymap::{Action, Context};
 
@@ -105,7 +105,8 @@ fn in_room(app: &mut App, invocation: I, id: RoomId, room: RoomRef, fx: &mut Vec
         I::Topic(Some(topic)) => {
             (Ask::Update(room::Update { room, topic: Some(topic), kind: None }), say("topic set".to_owned()))
         }
-        I::Notify(level) => return notify(app, level, fx),
+        I::Notify(Some(level)) => return notify(app, level, fx),
+        I::Notify(None) => return app.complain(format!("write it as /notify {}", LEVELS.join(", or "))),
         I::Invite(user) => {
             let said = say(format!("{user} is let in"));
             (Ask::Invite(room::Invite { room, user }), said)

@@ -63,7 +63,7 @@ fn what_of_a_room_draws_attention_is_remembered_for_it() {
     assert!(at.wishes.contains(&Effect::NotifyRoom { room: ops.clone(), level: Some("none") }));
     assert_eq!(at.toast(), "#ops is silent");
     assert!(typed("/notify default").wishes.contains(&Effect::NotifyRoom { room: ops, level: None }));
-    assert_eq!(typed("/notify loud").toast(), "write it as /notify all|mentions|none|default");
+    assert_eq!(typed("/notify loud").toast(), "write it as /notify all, or mentions, or none, or default");
 }
 
 #[test]
