@@ -173,8 +173,9 @@ fn rows(picker: &Picker, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>, 
                 let mark = if chosen { " › " } else { "   " };
                 let (wide, about) = (width(&line(&item.label)), width(&line(&item.detail)));
                 // A long name takes the room that its detail leaves, which then stands at the right.
-                let over = wide > label && wide + about + 6 <= whole;
-                let label = if over { wide } else { label };
+                let base = label;
+                let label = wide.min(whole.saturating_sub(about + 6)).max(base);
+                let over = label > base;
                 let detail = fit(&item.detail, whole.saturating_sub(label + 6));
                 let (a, b): (Style, Style) = if chosen {
                     (theme.choice.into(), theme.choice.into())

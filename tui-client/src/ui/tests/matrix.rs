@@ -55,6 +55,9 @@ pub(crate) const SCREENS: &[Shape] = &[
     shape("rooms", "Esc close", |_, _| rooms()),
     shape("who", "Esc close", |_, _| said_line("/who")),
     shape("react", "Esc close", react),
+    shape("links", "Esc close", links),
+    shape("pasted", "Enter keep as text", |_, _| pasted()),
+    shape("ask_split", "Esc no", |_, _| ask_split()),
     shape("thread", "Esc close thread", thread),
     shape("members", "Enter send", |_, _| members()),
     shape("complete_command", "Esc dismiss", |_, _| typed("/")),
@@ -239,6 +242,31 @@ fn react(width: u16, height: u16) -> Screen {
     let mut s = busy();
     s.draw(width, height, "dark");
     s.keys("esc +");
+    s
+}
+
+/// Two links in a message, one of them with a host that could be mistaken.
+fn links(width: u16, height: u16) -> Screen {
+    let mut s = busy();
+    let text =
+        "compare https://ci.example.org/8812 with https://xn--exmple-cua.org/a/rather/long/path?with=a&query=too";
+    said(&mut s, 10, &user(2, "ana"), text);
+    s.draw(width, height, "dark");
+    s.keys("esc o");
+    s
+}
+
+fn pasted() -> Screen {
+    let mut s = busy();
+    s.tell(Msg::Paste((1..=12).map(|n| format!("line {n}\n")).collect()));
+    s
+}
+
+fn ask_split() -> Screen {
+    let mut s = busy();
+    let most = s.app.limits.text_bytes;
+    s.tell(Msg::Paste("one word after another ".repeat(most / 20)));
+    s.keys("enter");
     s
 }
 
