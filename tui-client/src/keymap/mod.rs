@@ -174,7 +174,7 @@ pub const DEFAULT: &[Row] = &[
     row(Browse, A::MarkUnread, &["u"], "mark unread from here"),
     row(Browse, A::Focus, &["tab"], "with a thread open: to the other side and back"),
     row(Browse, A::Search, &["/"], "search messages"),
-    row(Browse, A::Back, &["i", "enter", "esc"], "back to writing"),
+    row(Browse, A::Back, &["esc", "i", "enter"], "back to writing"),
     row(Browse, A::Room1, &["1"], "the room with that number (1…9)"),
     row(Browse, A::Room2, &["2"], ""),
     row(Browse, A::Room3, &["3"], ""),
@@ -217,7 +217,7 @@ const EMACS: &[Change] = &[
 const VIM: &[Change] = &[
     (Browse, A::PageUp, &["pageup", "ctrl+b", "ctrl+u"]),
     (Browse, A::PageDown, &["pagedown", "ctrl+f", "ctrl+d", "space"]),
-    (Browse, A::Back, &["i", "a", "enter", "esc"]),
+    (Browse, A::Back, &["i", "esc", "a", "enter"]),
     (Browse, A::MarkUnread, &["u", "m"]),
     (List, A::Up, &["up", "ctrl+k", "ctrl+p", "backtab"]),
     (List, A::Down, &["down", "ctrl+j", "ctrl+n", "tab"]),

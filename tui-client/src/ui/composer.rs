@@ -156,8 +156,13 @@ pub fn draw(app: &App, theme: &Theme, top: &mut usize, frame: &mut Frame<'_>, ar
             height: 1,
             ..area
         };
-        let words = if app.room().is_some() { "write a message" } else { "" };
-        frame.put(Line::styled(fit(words, cells), theme.dim), at.intersection(area));
+        // Nowhere else does one see oneself as the others do.
+        let words = match (app.room(), &app.me) {
+            (Some(_), Some(me)) => format!("write as {}", me.name),
+            (Some(_), None) => "write a message".to_owned(),
+            (None, _) => String::new(),
+        };
+        frame.put(Line::styled(fit(&words, cells), theme.dim), at.intersection(area));
     }
     if writing && app.overlay.is_none() && area.height > 0 {
         let x = area.x + u16::try_from(lead + laid.cursor.1).unwrap_or(0);
@@ -377,6 +382,7 @@ fn browsing(app: &App, key: &dyn Fn(Context, Action) -> String) -> Vec<(String, 
     let in_thread = app.thread.as_ref().map(|t| t.focus);
     match message {
         None => hints.extend([(browse(Action::Reply), "retry"), (browse(Action::Delete), "drop")]),
+        Some(Some(gone)) if gone.text.is_none() => {}
         Some(message) => {
             let mine = message.is_some_and(|m| app.me.as_ref().is_some_and(|me| me.id == m.from.id));
             hints.push((browse(Action::Reply), "reply"));

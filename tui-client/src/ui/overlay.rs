@@ -30,12 +30,19 @@ pub fn draw(app: &App, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>) {
     }
 }
 
+/// Columns beside a window that are left empty.
+const BESIDE: u16 = 8;
+
 /// An empty window in the upper middle; gives what is inside of its frame.
 pub(super) fn window(frame: &mut Frame<'_>, theme: &Theme, title: &str, cells: u16, rows: u16) -> Rect {
     let screen = frame.area();
     let (w, h) = (cells.min(screen.width), rows.min(screen.height));
     let at = Rect { x: (screen.width - w) / 2, y: (screen.height - h) / 3, width: w, height: h };
-    cover(frame, at);
+    // What a few cells beside it would show of the rows below is noise.
+    let beside = screen.width - w <= BESIDE;
+    let empty = if beside { Rect { x: 0, width: screen.width, ..at } } else { at };
+    cover(frame, empty);
+    frame.buffer_mut().set_style(empty, theme.text.0);
     let block = Block::new()
         .borders(Borders::ALL)
         .border_type(BorderType::Rounded)

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use chat_common::model::UserKind;
 use chat_common::{Seq, Timestamp};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -372,6 +373,17 @@ impl View<'_> {
     }
 }
 
+/// Whom the others see, and what the mark of a guest is.
+fn whoami(app: &App) -> String {
+    match &app.me {
+        Some(me) if me.kind == UserKind::Guest => {
+            format!("You are {}, a guest; /nick NAME takes another name", me.name)
+        }
+        Some(me) => format!("You are {}", me.name),
+        None => String::new(),
+    }
+}
+
 /// What stands where there are no messages yet.
 fn welcome(app: &App, room: Option<&Room>, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let jump = app.keymap.hint(crate::keymap::Context::Global, crate::keymap::Action::Jump);
@@ -393,6 +405,7 @@ fn welcome(app: &App, room: Option<&Room>, theme: &Theme, frame: &mut Frame<'_>,
                 (reason.clone(), theme.warn.into()),
                 (String::new(), theme.text.into()),
                 ("What you write is kept and sent when it is back.".to_owned(), theme.dim.into()),
+                ("Another one: chat-tui --server URL".to_owned(), theme.dim.into()),
             ],
             _ => vec![
                 (room.title(), theme.title.into()),
@@ -409,6 +422,7 @@ fn welcome(app: &App, room: Option<&Room>, theme: &Theme, frame: &mut Frame<'_>,
             (format!("This is the beginning of {}.", room.title()), theme.title.into()),
             (String::new(), theme.text.into()),
             ("Type something and press Enter.".to_owned(), theme.text.into()),
+            (whoami(app), theme.dim.into()),
             (format!("{jump} goes to rooms and people"), theme.dim.into()),
             (format!("{help} shows all keys"), theme.dim.into()),
         ],

@@ -31,12 +31,12 @@ const fn shape(name: &'static str, way: &'static str, build: fn(u16, u16) -> Scr
 /// Every screen there is.
 pub(crate) const SCREENS: &[Shape] = &[
     shape("timeline", "Enter send", |_, _| busy()),
-    shape("timeline_top", "i back to writing", timeline_top),
+    shape("timeline_top", "Esc back to writing", timeline_top),
     shape("own_messages", "Enter send", |_, _| own_messages()),
-    shape("hole", "i back to writing", hole),
+    shape("hole", "Esc back to writing", hole),
     shape("new_below", "Enter send", new_below),
-    shape("browse", "i back to writing", browse),
-    shape("browse_refused", "i back to writing", browse_refused),
+    shape("browse", "Esc back to writing", browse),
+    shape("browse_refused", "Esc back to writing", browse_refused),
     shape("reply", "Enter send", reply),
     shape("long_draft", "Enter send", |_, _| long_draft()),
     shape("bare", "Enter send", |_, _| pressed("f9")),
