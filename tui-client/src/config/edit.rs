@@ -208,10 +208,13 @@ fn added(text: &str, path: &[&str], new: &str) -> Result<String, EditError> {
     let mut document = document(text)?;
     let [sections @ .., key] = path else { return Err(wrong()) };
     let mut item: &mut Item = document.as_item_mut();
-    for section in sections {
+    for (i, section) in sections.iter().enumerate() {
         let table = item.as_table_like_mut().ok_or_else(wrong)?;
         if !table.contains_key(section) {
-            table.insert(section, Item::Table(Table::new()));
+            let mut new = Table::new();
+            // One that holds only others needs no line of its own.
+            new.set_implicit(i + 1 < sections.len());
+            table.insert(section, Item::Table(new));
         }
         item = table.get_mut(section).ok_or_else(wrong)?;
     }
@@ -255,6 +258,7 @@ mod tests {
         assert_eq!((level(&gone, "ops"), level(&gone, "@ana").is_some()), (None, true), "{gone}");
         let fresh = change_room(&template(), "ops", Some("mentions")).unwrap();
         assert!(level(&fresh, "ops").is_some(), "{fresh}");
+        assert_eq!(change_room("", "ops", Some("all")).unwrap(), "[notify.rooms]\nops = \"all\"\n");
         assert!(change_room("notify = 3\n", "ops", Some("all")).is_err());
     }
 
