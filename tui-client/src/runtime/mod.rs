@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chat_common::{Clock, Epoch, RoomName, RoomRef, Seq, SystemClock};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::app::{self, App, Effect, Msg, Zone};
@@ -122,7 +122,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     let (writes, writer) = store::worker(Arc::clone(&options.cache));
     let (loaded_send, loaded) = mpsc::channel(16);
     let (cache, wanted) = (Arc::clone(&options.cache), options.rooms);
-    let loader = tokio::task::spawn_blocking(move || store::rest(&cache, &wanted, &loaded_send));
+    let (shown, first_frame) = oneshot::channel();
+    let loader = tokio::task::spawn_blocking(move || {
+        // An error: the program ends before it has shown anything.
+        if first_frame.blocking_recv().is_ok() {
+            store::rest(&cache, &wanted, &loaded_send);
+        }
+    });
     let mut runtime = Runtime {
         app,
         theme,
@@ -133,6 +139,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         net,
         events,
         loaded,
+        shown: Some(shown),
         writes,
         notifier: Notifier::new(holds.rules(look.rules), &holds.term),
         config: Reload::follow(options.source.clone()),
@@ -199,6 +206,8 @@ struct Runtime {
     net: NetHandle,
     events: mpsc::Receiver<NetEvent>,
     loaded: mpsc::Receiver<Msg>,
+    /// Told once, after the first frame: only then is more read than it shows.
+    shown: Option<oneshot::Sender<()>>,
     writes: mpsc::Sender<Write>,
     notifier: Notifier,
     config: Reload,
@@ -233,6 +242,10 @@ impl Runtime {
                 self.pressed = false;
                 self.frame().await?;
                 last_frame = Some(Instant::now());
+                if let Some(shown) = self.shown.take() {
+                    // Nobody listens: there is nothing more to read.
+                    let _ = shown.send(());
+                }
                 continue;
             }
             let wake = self.wake(frame_due);

@@ -92,6 +92,11 @@ pub async fn run(bin: &Path, options: &Options) -> Result<()> {
     for size in [SMALL, WIDE] {
         first_frames(&server, tui, size, options).await?;
     }
+    let terminal = tui(SMALL)?;
+    terminal.wait("to be online", PATIENCE, |screen| screen.contents().contains("online")).await?;
+    settle().await;
+    tell("resident with all that was in the cache", &proc::memory(terminal.pid()?)?, "< 60 MB");
+    drop(terminal);
     drop(server);
     if !options.alone {
         weechat::run(options).await?;

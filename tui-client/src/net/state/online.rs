@@ -59,6 +59,8 @@ impl State {
         }));
         self.out.push_back(Action::Identified(ready.user.id));
         self.out.push_back(Action::Claim);
+        // From now on with the heartbeat, so that an idle client wakes once for both.
+        self.next_claim = now.mono + super::CLAIM_EVERY;
         self.line(LineState::Online { rtt_ms: None, transport: kind.name() });
         self.tell(NetEvent::Ready(ready));
         self.resume(now);
