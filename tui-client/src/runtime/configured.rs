@@ -21,6 +21,8 @@ pub(super) struct Holds {
     pub(super) loaded: Loaded,
     /// The look where none is named.
     pub(super) suited: &'static str,
+    /// The terminal was asked for it.
+    pub(super) asked: bool,
     /// The terminal's name.
     pub(super) term: String,
     /// Line by line.
@@ -85,6 +87,7 @@ impl Runtime {
                 // What was written here comes back once more as a changed file.
                 Ok(_) if *loaded == self.holds.loaded && self.holds.error.is_none() && by == By::File => {}
                 Ok(look) => {
+                    self.ask_ground(&look).await;
                     self.holds.loaded = *loaded;
                     self.holds.error = None;
                     self.obey(&look);
@@ -96,6 +99,17 @@ impl Runtime {
             Told::Wrong(error) => self.misconfigured(error).await,
             Told::Unwritten(error) => self.tell(Msg::Unwritten(error)).await,
             Told::Unchanged(error) => self.app.warn(format!("it stays as it was: {error}")),
+        }
+    }
+
+    /// Where no look is named any more, the terminal is asked which suits it; by one reader, so that the answer is not
+    /// taken for keys.
+    async fn ask_ground(&mut self, look: &Look) {
+        if look.theme.is_none() && !self.holds.asked && matches!(self.face, Face::Full(_)) {
+            self.keys.stop().await;
+            self.holds.suited = super::suited(false);
+            self.holds.asked = true;
+            self.keys = super::input::listen();
         }
     }
 

@@ -91,6 +91,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     let look = Look::read(&options.loaded.file.screen, &folder).map_err(anyhow::Error::msg)?;
     let term = std::env::var("TERM").unwrap_or_default();
     let plain = options.plain || options.loaded.file.screen.plain.unwrap_or(term == "dumb");
+    let asked = options.suited.is_some() || look.theme.is_none();
     let suited = options.suited.unwrap_or_else(|| suited(look.theme.is_some() || plain));
     let (name, theme) = configured::theme(&look, suited)?;
     let mut seed = [0u8; 16];
@@ -103,7 +104,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         theme: name,
         now: SystemClock.now(),
     });
-    let holds = Holds { started: options.loaded.clone(), loaded: options.loaded, suited, term, plain, error: None };
+    let started = options.loaded.clone();
+    let holds = Holds { started, loaded: options.loaded, suited, asked, term, plain, error: None };
     let begin = holds.configured(&look, &options.source, app::settings::By::Start);
     app::update(&mut app, Msg::Configured(Box::new(begin)), SystemClock.now());
     // Where one types line by line nothing can stand in the line already.

@@ -41,6 +41,7 @@ mod imp {
             let target = file.canonicalize().ok().filter(|t| t != file);
             for path in std::iter::once(file).chain(target.as_deref()) {
                 let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
                 let number = add_watch(&self.queue, folder, events)?;
                 let names = self.names.entry(number).or_default();
                 if !names.iter().any(|n| n == name.as_bytes()) {

@@ -112,14 +112,14 @@ pub const TABLE: &[Setting] = &[
         (LOOK, &["screen", "ascii"], NOW),
         "ascii",
         Switch,
-        ("", "off, on where the terminal has no more"),
+        ("", "as the terminal needs"),
         "frames and marks in ASCII alone",
     ),
     setting(
         (LOOK, &["screen", "plain"], LATER),
         "plain",
         Switch,
-        ("", "off, on where the terminal cannot draw"),
+        ("", "as the terminal needs"),
         "line by line instead of the full screen, for screen readers",
     ),
     setting(

@@ -29,7 +29,9 @@ enum Row {
 pub(super) fn draw(app: &App, view: &View, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>) {
     let screen = frame.area();
     let cells = screen.width.saturating_sub(4).min(90).max(screen.width.min(20));
-    let about = about(app, view, theme, usize::from(cells).saturating_sub(4).max(4));
+    // On a small screen the list goes first.
+    let most = usize::from(screen.height / 5).clamp(2, MOST_BELOW);
+    let about = about(app, view, theme, usize::from(cells).saturating_sub(4).max(4), most);
     // What is said, an empty row above it, the keys.
     let below = u16::try_from(about.len()).unwrap_or(0).max(2) + 2;
     let all = u16::try_from(rows().len()).unwrap_or(u16::MAX).saturating_add(below + 2);
@@ -128,16 +130,18 @@ pub(super) fn typed(lead: &str, field: &Field, theme: &Theme, frame: &mut Frame<
 }
 
 /// What is wrong and the way out, or what the chosen setting does.
-fn about(app: &App, view: &View, theme: &Theme, cells: usize) -> Vec<Line<'static>> {
+fn about(app: &App, view: &View, theme: &Theme, cells: usize, most: usize) -> Vec<Line<'static>> {
     let Some(setting) = view.setting() else { return Vec::new() };
     if let Some(wrong) = &view.wrong {
-        return wrap(&[Piece::new(line(wrong), theme.error)], cells);
+        let mut rows = wrap(&[Piece::new(line(wrong), theme.error)], cells);
+        rows.truncate(most);
+        return rows;
     }
     if let Some(error) = &app.settings.error {
         let mut rows = wrap(&[Piece::new(line(error), theme.error)], cells);
         let way_out = "What held before holds on. Mend the file; it is read at once.";
         let way_out = wrap(&[Piece::new(way_out, theme.warn)], cells);
-        rows.truncate(MOST_BELOW.saturating_sub(way_out.len()));
+        rows.truncate(most.saturating_sub(way_out.len()).max(1));
         rows.extend(way_out);
         return rows;
     }
@@ -150,7 +154,9 @@ fn about(app: &App, view: &View, theme: &Theme, cells: usize) -> Vec<Line<'stati
         pieces.push(Piece::new(" · holds from the next start on", theme.dim));
     }
     pieces.push(Piece::new(line(&in_front(&app.settings.values.get(setting))), theme.warn));
-    wrap(&pieces, cells)
+    let mut rows = wrap(&pieces, cells);
+    rows.truncate(most);
+    rows
 }
 
 fn footer(view: &View, about: Vec<Line<'static>>, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
