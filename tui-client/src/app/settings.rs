@@ -253,14 +253,19 @@ pub(super) fn configured(app: &mut App, now: Configured) {
     }
 }
 
+/// A mistake of a file with the name of the file alone.
+pub fn short(error: &str) -> String {
+    match error.split_once(": ") {
+        Some((place, what)) => format!("{}: {what}", place.rsplit('/').next().unwrap_or(place)),
+        None => error.to_owned(),
+    }
+}
+
 /// The file cannot be obeyed: what held before holds on.
 pub(super) fn damaged(app: &mut App, error: String) {
     let key = app.keymap.hint(Context::Global, Action::Settings);
     // The row is short, and the view has the whole path.
-    let short = match error.split_once(": ") {
-        Some((place, what)) => format!("{}: {what}", place.rsplit('/').next().unwrap_or(place)),
-        None => error.clone(),
-    };
+    let short = short(&error);
     app.complain(format!("{short} · what held before holds; {key} shows all"));
     app.settings.error = Some(error);
 }

@@ -9,7 +9,7 @@ use super::hits::Hits;
 use super::overlay::window;
 use super::text::{Piece, Put as _, fit, line, pad, width, wrap};
 use crate::app::field::Field;
-use crate::app::settings::{View, in_front, shown};
+use crate::app::settings::{View, in_front, short, shown};
 use crate::app::{App, Target};
 use crate::settings::{Kind, Setting, TABLE};
 use crate::theme::Theme;
@@ -138,7 +138,8 @@ fn about(app: &App, view: &View, theme: &Theme, cells: usize, most: usize) -> Ve
         return rows;
     }
     if let Some(error) = &app.settings.error {
-        let mut rows = wrap(&[Piece::new(line(error), theme.error)], cells);
+        let error = if most < MOST_BELOW { short(error) } else { error.clone() };
+        let mut rows = wrap(&[Piece::new(line(&error), theme.error)], cells);
         let way_out = "What held before holds on. Mend the file; it is read at once.";
         let way_out = wrap(&[Piece::new(way_out, theme.warn)], cells);
         rows.truncate(most.saturating_sub(way_out.len()).max(1));
