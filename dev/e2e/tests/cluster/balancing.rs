@@ -79,7 +79,8 @@ async fn spread(cluster: &Cluster, front: &str) {
 async fn pages_of_the_balancer_itself_come_in_behind_nginx_on_any_port() {
     let test = "pages_of_the_balancer_itself_come_in_behind_nginx_on_any_port";
     let Some(cluster) = three(test, &Options::roomy(), "nginx").await else { return };
-    let front = balance::nginx("chat.conf", &cluster.addresses(), None).await.url();
+    let nginx = balance::nginx("chat.conf", &cluster.addresses(), None).await;
+    let front = nginx.url();
     let address = front.trim_start_matches("http://");
     let path = "/socket.io/?EIO=4&transport=polling";
     // Browsers and python-socketio name the origin with its port; the node compares it with `Host`.

@@ -46,6 +46,10 @@ async fn survives(server: &Server, ana: &Account, socket: &mut Socket, stored: &
 
     repair();
     wait::until_async("ready again", || async { (ready(server).await == 200).then_some(()) }).await;
+    // Handshakes are refused by a flag that follows within a second.
+    let handshake =
+        || async { raw::status(&raw::get(&server.address(), "/socket.io/?EIO=4&transport=polling", "").await) };
+    wait::until_async("new connections are taken", || async { (handshake().await == 200).then_some(()) }).await;
     // The same keys once more: none of those refused was stored behind our back, or it is told as a duplicate.
     let mut back = ana.socket().await;
     for n in 1_000..1_020 {
