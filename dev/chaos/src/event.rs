@@ -29,8 +29,8 @@ pub enum Event {
     Leak { client: String, what: String },
     /// A fault begins; `fault` is its kind, `what` the sentence.
     Fault { fault: String, what: String },
-    /// A fault is over, and from `after_us` later on presence was right on all nodes.
-    Healed { what: String, after_us: u64 },
+    /// A fault is over, and from `after_us` later on presence was right on all nodes; `last` was wrong until then.
+    Healed { what: String, after_us: u64, last: Option<String> },
     /// A fault is over, and presence did not become right in time.
     NotHealed { what: String, why: String },
     /// In the end: an entry of a room's log, read over REST.

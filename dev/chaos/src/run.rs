@@ -225,15 +225,16 @@ impl Scene<'_> {
     /// kill it looks right, since nobody has noticed yet.
     async fn heal(&mut self, what: String, watch: Duration) {
         let start = Instant::now();
-        let mut right_since = Duration::ZERO;
+        let (mut right_since, mut last) = (Duration::ZERO, None);
         loop {
             let wrong = self.wrong_presence().await;
             let now = start.elapsed();
             match wrong.first() {
                 Some(why) => {
                     right_since = now;
+                    let why = format!("{why} (and {} more)", wrong.len() - 1);
+                    last = Some(why.clone());
                     if now > HEALED {
-                        let why = format!("{why} (and {} more)", wrong.len() - 1);
                         println!("{what}: NOT HEALED: {why}");
                         return self.recorder.note(Event::NotHealed { what, why });
                     }
@@ -244,7 +245,7 @@ impl Scene<'_> {
             self.send_until(Instant::now() + Duration::from_millis(300)).await;
         }
         let after_us = u64::try_from(right_since.as_micros()).unwrap_or(u64::MAX);
-        self.recorder.note(Event::Healed { what, after_us });
+        self.recorder.note(Event::Healed { what, after_us, last });
     }
 
     /// What is wrong with presence, asked of each node by itself.
