@@ -23,7 +23,7 @@ fn wheel(terminal: &mut Terminal, up: bool) {
 #[tokio::test]
 async fn a_press_opens_selects_and_writes_where_it_points() {
     let server = Server::start().await;
-    let reader = server.account("reader").await;
+    let reader = server.guest("reader").await;
     reader.say("lobby", "first").await;
     reader.say("lobby", "see https://docs.example/page please").await;
     let mut terminal = terminal(&server);
@@ -46,7 +46,7 @@ async fn a_press_opens_selects_and_writes_where_it_points() {
 #[tokio::test]
 async fn a_thread_of_many_replies_is_scrolled_by_wheel_and_keys() {
     let server = Server::start().await;
-    let reader = server.account("reader").await;
+    let reader = server.guest("reader").await;
     let question = reader.say("lobby", "the question").await;
     for n in 1..=60 {
         let send = json!({ "text": format!("reply {n:02}"), "client_id": format!("r{n}"), "reply_to": question });
