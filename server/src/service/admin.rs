@@ -17,6 +17,8 @@ const INVITE: Duration = Duration::from_secs(7 * 24 * 3_600);
 const USES: u32 = 10_000;
 /// Bytes of a reason.
 const REASON: usize = 300;
+/// Bytes of a search for users.
+const QUERY: usize = 200;
 /// Users looked at at once when banned ones are looked for.
 const SCAN: u32 = 500;
 
@@ -100,6 +102,7 @@ pub async fn users(
 ) -> Result<rest::Users> {
     caller.needs_admin()?;
     let limit = page::limit(limit, s.limits.history_page);
+    query.as_deref().map_or(Ok(()), |query| page::looked_for(query, QUERY))?;
     let rows = s.store.list_users(query, page::read(after.as_ref())?, limit + 1).await?;
     let mut users: Vec<_> = rows.into_iter().map(|row| info(s, row)).collect();
     let more = page::cut(&mut users, limit, s.limits.reply_bytes.saturating_sub(page::ENVELOPE));

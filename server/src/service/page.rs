@@ -5,6 +5,7 @@ use std::str::FromStr;
 use chat_common::Cursor;
 use chat_common::model::Message;
 use chat_common::page::{fitting, json_len};
+use chat_common::text::is_forbidden;
 use serde::Serialize;
 
 use super::{Error, Result};
@@ -19,6 +20,21 @@ const REACTIONS: usize = 64;
 /// The limit asked for, brought into 1 to `max`.
 pub(super) fn limit(asked: Option<u32>, max: u32) -> u32 {
     asked.unwrap_or(DEFAULT).clamp(1, max.max(1))
+}
+
+/// Refuses what nobody can look for: more than `max` bytes, or a character that no stored text holds. The databases
+/// have no word for some of those, and would fail.
+pub(super) fn looked_for(query: &str, max: usize) -> Result<()> {
+    if query.len() > max {
+        return Err(Error::invalid("query", format!("look for at most {max} bytes")));
+    }
+    match query.chars().find(|c| is_forbidden(*c) && !c.is_whitespace()) {
+        Some(c) => {
+            let said = format!("no text holds U+{:04X}, a control character; leave it out", u32::from(c));
+            Err(Error::invalid("query", said))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Reads a cursor as what it holds.
@@ -94,6 +110,15 @@ mod tests {
     use chat_common::{ClientId, RoomName, Seq, Timestamp, UserId, UserName};
 
     use super::*;
+    use crate::domain::Refusal;
+
+    #[test]
+    fn what_no_text_can_hold_is_not_looked_for() {
+        assert!(looked_for("Điện thoại \t\r\n %_\"", 500).is_ok());
+        for (query, max) in [("ho\0et", 500), ("\u{1b}[2J", 500), ("a\u{202e}", 500), ("abc", 2)] {
+            assert!(matches!(looked_for(query, max), Err(Error::Refused(Refusal::Invalid { field: "query", .. }))));
+        }
+    }
 
     fn messages(n: u64) -> Vec<Message> {
         (1..=n)

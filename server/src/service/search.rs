@@ -19,13 +19,7 @@ const SHRINKS: usize = 8;
 /// `search`
 pub async fn search(s: &Services, caller: &Caller, req: Search) -> Result<SearchReply> {
     caller.needs(Scope::Read)?;
-    if req.query.len() > QUERY {
-        return Err(Error::invalid("query", "look for at most 500 bytes"));
-    }
-    let words: Vec<String> = fold(&req.query).split_whitespace().map(str::to_owned).collect();
-    if words.len() > WORDS {
-        return Err(Error::invalid("query", "look for at most 16 words"));
-    }
+    let words = words(&req.query)?;
     let mention = req.mention.unwrap_or(false);
     let filtered = mention || req.has.is_some() || req.from.is_some() || req.since.is_some() || req.until.is_some();
     if words.is_empty() && !filtered {
@@ -66,4 +60,14 @@ pub async fn search(s: &Services, caller: &Caller, req: Search) -> Result<Search
     }
     page::fit_messages(&mut found.messages, Keep::Oldest, budget);
     Ok(SearchReply { messages: found.messages, next: found.next.map(Cursor) })
+}
+
+/// What a text is searched for: folded words, all of which must stand in it.
+pub fn words(query: &str) -> Result<Vec<String>> {
+    page::looked_for(query, QUERY)?;
+    let words: Vec<String> = fold(query).split_whitespace().map(str::to_owned).collect();
+    if words.len() > WORDS {
+        return Err(Error::invalid("query", "look for at most 16 words"));
+    }
+    Ok(words)
 }

@@ -7,7 +7,7 @@ use chat_common::event::room::{List, ListReply};
 use chat_common::rest::Scope;
 use chat_common::text::fold;
 
-use crate::service::{Caller, Error, Result, Services, access, page};
+use crate::service::{Caller, Result, Services, access, page};
 use crate::storage::RoomView;
 
 /// Bytes of a search for rooms.
@@ -18,9 +18,7 @@ pub async fn list(s: &Services, caller: &Caller, req: List) -> Result<ListReply>
     caller.needs(Scope::Read)?;
     let limit = page::limit(req.limit, s.limits.history_page);
     let after: Option<RoomName> = page::read(req.after.as_ref())?;
-    if req.query.as_ref().is_some_and(|q| q.len() > QUERY) {
-        return Err(Error::invalid("query", "look for at most 200 bytes"));
-    }
+    req.query.as_deref().map_or(Ok(()), |query| page::looked_for(query, QUERY))?;
     let query = req.query.map(|q| fold(q.trim())).filter(|q| !q.is_empty());
     let views = match &caller.rooms {
         None => s.store.list_rooms(caller.user.id, query, after, limit + 1, s.now()).await?,
