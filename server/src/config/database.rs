@@ -35,6 +35,20 @@ impl fmt::Display for Database {
 }
 
 impl Database {
+    /// Whether the address can be one. Not when it is parsed, since what is wrong with a flag is told with its value,
+    /// and that may hold a password.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Postgres(url) => Url::parse(url).map(drop).map_err(|e| {
+                format!(
+                    "the address of the database cannot be read ({e}); write postgres://USER:PASSWORD@HOST/DATABASE, and in \
+                     a password %40 for @, %2F for /, %23 for #, %25 for %"
+                )
+            }),
+            Self::Sqlite(_) => Ok(()),
+        }
+    }
+
     pub(super) fn masked(self) -> Self {
         match self {
             Self::Postgres(url) => Self::Postgres(masked(&url)),

@@ -120,7 +120,8 @@ impl Config {
         Self::merge(flags, file, source, env)
     }
 
-    fn merge(
+    /// Lays flags over a file that was read; `source` is where it stands.
+    pub fn merge(
         flags: Flags,
         file: File,
         source: Option<PathBuf>,
@@ -137,6 +138,7 @@ impl Config {
             Some(given) => given,
             None => Database::Sqlite(data_dir.join(database::FILE_NAME)),
         };
+        database.check().map_err(ConfigError::Value)?;
         let name = flags.name.or(file.name).unwrap_or_else(|| "chat".to_owned());
         let name = chat_common::text::clean_label(&name, 100)
             .ok()
@@ -282,6 +284,16 @@ mod tests {
         let error = merged(&["--bus", "redis://me:hunter2@h"], "", &none).unwrap_err().to_string();
         assert!(error.contains("postgres://") && !error.contains("hunter2"), "{error}");
         assert!(merged(&["--bus", "redis://h", "--database", "postgres://h/chat"], "", &none).is_ok());
+    }
+
+    #[test]
+    fn an_address_of_a_database_that_cannot_be_one_is_refused_without_its_password() {
+        for url in ["postgres://chat:hunt#er2@db/chat", "postgres://chat:hunt/er2@db/chat", "postgres://[db/chat"] {
+            let error = merged(&["--database", url], "", &none).unwrap_err().to_string();
+            assert!(error.contains("%23 for #") && !error.contains("hunt"), "{error}");
+            let file = format!("database = \"{url}\"");
+            assert!(!merged(&[], &file, &none).unwrap_err().to_string().contains("hunt"));
+        }
     }
 
     #[test]
