@@ -39,6 +39,19 @@ fn the_least_that_node_takes_is_taken() {
 }
 
 #[test]
+fn a_number_of_seventeen_digits_is_the_same_on_every_node() {
+    let bits = 0x007f_00f8_00de_0002_u64;
+    for number in [f64::from_bits(bits), 0.300_000_000_000_000_04, f64::MAX, f64::MIN_POSITIVE] {
+        let data = vec!["EmitData".into(), Value::F64(number)];
+        let packet = map([("type", 2.into()), ("data", Value::Array(data)), ("nsp", "/".into())]);
+        let (uid, read) = decoded(&pack(&Value::Array(vec!["u".into(), packet, Value::Nil])));
+        // On this node it is text, for the next one a number again.
+        let (_, again) = decoded(&encode_broadcast(&uid, &read));
+        assert_eq!(again.args.to_tree(), [Value::F64(number)]);
+    }
+}
+
+#[test]
 fn another_namespace_is_not_ours_and_numbers_are_names() {
     let packet = |nsp: &str| map([("type", 2.into()), ("data", Value::Array(vec!["e".into()])), ("nsp", nsp.into())]);
     let other = pack(&Value::Array(vec!["u".into(), packet("/admin"), Value::Nil]));
