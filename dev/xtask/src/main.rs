@@ -4,6 +4,7 @@
 mod bench;
 mod chaos;
 mod demo;
+mod fuzz;
 mod http;
 mod kafka;
 mod services;
@@ -34,17 +35,23 @@ enum Task {
     Chaos(chaos::Options),
     /// Record the README's demo and screens anew from the real programs.
     Demo(demo::Options),
+    /// Look for inputs that break a promise: every fuzz target, one after the other, for a bounded time.
+    Fuzz(fuzz::Options),
     /// Measure, in release mode: figures and ratios, no verdict.
     Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<()> {
+    if let Some(status) = fuzz::as_compiler() {
+        return status;
+    }
     match Cli::parse().task {
         Task::Up(options) => up::run(&options),
         Task::Setup(options) => setup::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Chaos(options) => chaos::run(&options),
         Task::Demo(options) => demo::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }

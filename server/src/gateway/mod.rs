@@ -11,6 +11,8 @@ mod chorus;
 mod conn;
 mod door;
 mod fanout;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hub;
 mod inbox;
 pub mod origin;
@@ -77,6 +79,17 @@ macro_rules! events {
                     $here(&cx, req).await
                 })) as Route),)*
             ])
+        }
+
+        /// A payload read as the request of that name, and written again.
+        fn again(event: &str, payload: &str) -> Option<Result<String, ErrorBody>> {
+            $(if event == <$request>::NAME {
+                return Some(call::decode::<$request>(payload).map(|request| call::raw(&request).get().to_owned()));
+            })*
+            $(if event == <$own>::NAME {
+                return Some(call::decode::<$own>(payload).map(|request| call::raw(&request).get().to_owned()));
+            })*
+            None
         }
     };
 }

@@ -7,6 +7,8 @@
 
 mod access;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hub;
 mod namespace;
 mod peer;

@@ -10,7 +10,8 @@ mod error;
 mod events;
 mod extract;
 mod health;
-mod hooks;
+#[doc(hidden)]
+pub mod hooks;
 mod me;
 mod members;
 mod messages;

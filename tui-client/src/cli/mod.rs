@@ -6,6 +6,8 @@ mod config;
 mod context;
 mod doctor;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod login;
 mod logout;

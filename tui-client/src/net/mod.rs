@@ -10,9 +10,9 @@ mod outbox;
 mod relay;
 mod resume;
 mod socketio;
-mod state;
+pub(crate) mod state;
 mod supervisor;
-mod transport;
+pub(crate) mod transport;
 mod waiters;
 
 use std::sync::Arc;

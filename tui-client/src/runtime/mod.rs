@@ -10,6 +10,8 @@ mod convert;
 pub mod crash;
 mod effects;
 pub mod form;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hyperlink;
 mod input;
 mod look;
