@@ -78,8 +78,8 @@ pub fn state(pid: u32) -> char {
 /// Lets this process, and those it starts from now on, open some thousand files and connections.
 pub fn open_many_files() {
     let pid = std::process::id().to_string();
-    let done = Command::new("prlimit").args(["--pid", &pid, "--nofile=8192:"]).status();
-    assert!(done.is_ok_and(|s| s.success()), "prlimit of util-linux cannot let this process open 8,192 files");
+    let done = Command::new("prlimit").args(["--pid", &pid, "--nofile=16384:"]).status();
+    assert!(done.is_ok_and(|s| s.success()), "prlimit of util-linux cannot let this process open 16,384 files");
 }
 
 /// Lets a process of ours make its files no longer than this many bytes, or as long as it likes again.

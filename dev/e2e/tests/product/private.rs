@@ -55,6 +55,7 @@ async fn to_a_stranger_a_private_room_does_not_exist() {
         "/rooms/ROOM",
         "/rooms/ROOM/messages",
         "/rooms/ROOM/members",
+        "/rooms/ROOM/hooks",
         "/search?query=combination&room=ROOM",
         "/presence?room=ROOM",
     ] {
@@ -66,6 +67,8 @@ async fn to_a_stranger_a_private_room_does_not_exist() {
     join.refused(ErrorCode::NotFound);
     let send = eve.api.post("/rooms/vault/messages", &json!({"text": "hi"})).await;
     send.refused(ErrorCode::NotFound);
+    let hook = eve.api.post("/rooms/vault/hooks", &json!({"name": "mine"})).await;
+    hook.refused(ErrorCode::NotFound);
     // Nor does it show anywhere else.
     let found = stranger.ok("search", json!({"query": "combination"})).await;
     assert_eq!(found["messages"], json!([]));

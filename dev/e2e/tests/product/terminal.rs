@@ -145,10 +145,19 @@ async fn a_hostile_servers_every_field_is_shown_as_marks_in_plain_output() {
 
 #[tokio::test]
 async fn endless_marks_words_and_sequences_are_bounded() {
-    for text in
-        [format!("a{}", "\u{301}".repeat(10_000)), "w".repeat(40_000), format!("\u{1b}]8;;{}", "x".repeat(20_000))]
-    {
-        let hostile = Hostile::start(Poison { text, ..Poison::default() }).await;
+    let from = json!({"id": "0000000000002", "name": "~eve", "display_name": "eve", "kind": "guest"});
+    let word = json!({
+        "room": "lobby", "seq": 4, "at": "2026-01-01T00:00:00.000Z", "from": from, "text": "w".repeat(1_000_000),
+        "client_id": "long", "mentions": [],
+    });
+    for (text, tells) in [
+        (format!("a{}", "\u{301}".repeat(10_000)), vec![]),
+        ("w".repeat(40_000), vec![]),
+        (format!("\u{1b}]8;;{}", "x".repeat(20_000)), vec![]),
+        // As much as one event may bring: a word of a megabyte.
+        ("hello".to_owned(), vec![("message:created".to_owned(), word)]),
+    ] {
+        let hostile = Hostile::start(Poison { text, tells, ..Poison::default() }).await;
         let mut terminal = Terminal::chat_tui(&["--server", hostile.url(), "--name", "ana", "--room", "lobby"]);
         terminal.wait_until("a screen", |s| s.alternate && s.text.contains('›')).await;
         for n in 0..20 {
