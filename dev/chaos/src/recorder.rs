@@ -22,6 +22,7 @@ pub struct Recorder {
 struct Inner {
     file: BufWriter<File>,
     progress: Progress,
+    ended: bool,
 }
 
 /// How things stand.
@@ -68,13 +69,17 @@ impl Recorder {
     /// Begins a file.
     pub fn create(path: &Path) -> std::io::Result<Self> {
         let file = BufWriter::new(File::create(path)?);
-        let inner = Inner { file, progress: Progress::default() };
+        let inner = Inner { file, progress: Progress::default(), ended: false };
         Ok(Self { start: Instant::now(), path: path.to_owned(), inner: Arc::new(Mutex::new(inner)) })
     }
 
-    /// Writes a line.
+    /// Writes a line; after [`Event::End`], which is the last one, what still happens is not written.
     pub fn note(&self, event: Event) {
         let mut inner = self.lock();
+        if inner.ended {
+            return;
+        }
+        inner.ended = event == Event::End {};
         // Under the lock, so that the lines ascend.
         let t = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         inner.progress.follow(&event);
@@ -101,5 +106,31 @@ impl Recorder {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("nobody panics while writing")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_noted_is_read_back_in_order_and_the_end_is_the_last_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = Recorder::create(&folder.path().join("history.jsonl")).unwrap();
+        let (client, room, key) = ("a".to_owned(), "r".to_owned(), "k".to_owned());
+        recorder.note(Event::Send { client: client.clone(), room: room.clone(), key: key.clone() });
+        assert_eq!(recorder.with(Progress::unanswered), 1);
+        let rest = [
+            Event::Joined { client: client.clone(), room: room.clone() },
+            Event::Ack { client: client.clone(), room: room.clone(), key: key.clone(), seq: 1 },
+            Event::Shown { client, room, seq: 1, key },
+            Event::End {},
+            Event::Connected { client: "late".to_owned() },
+        ];
+        rest.iter().for_each(|event| recorder.note(event.clone()));
+        assert!(recorder.with(|p| p.unanswered() == 0 && p.is_in("a", "r") && p.at("a", "r") == 1));
+        let lines = recorder.lines();
+        assert_eq!(lines.iter().skip(1).map(|l| &l.event).collect::<Vec<_>>(), rest[..4].iter().collect::<Vec<_>>());
+        assert!(lines.is_sorted_by_key(|l| l.t));
     }
 }

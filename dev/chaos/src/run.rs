@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use chat_e2e::foreign::Language;
 use chat_e2e::link::Transport;
 use chat_e2e::{Account, Api};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -76,6 +77,8 @@ struct Scene<'a> {
     python: Option<Officials>,
     _outsider: Outsider,
     witness: Account,
+    /// Each node by itself, asked as the witness.
+    nodes: Vec<Api>,
     /// Who is in which room.
     rooms: BTreeMap<String, BTreeSet<String>>,
     began: Instant,
@@ -156,7 +159,9 @@ async fn enter<'a>(stage: &'a mut Stage, script: &'a Script, recorder: Recorder,
     let eve = api.register("eve", "correct horse").await;
     let _outsider = Outsider::start(eve, &stage.lane(0), PRIVATE, recorder.clone());
     let began = Instant::now();
-    let scene = Scene { stage, script, recorder, clients, node, python, _outsider, witness, rooms, began, sent: 0 };
+    let nodes = stage.addresses().iter().map(|a| Api::new(&format!("http://{a}")).with_token(&witness.token)).collect();
+    let scene =
+        Scene { stage, script, recorder, clients, node, python, _outsider, witness, nodes, rooms, began, sent: 0 };
     let everybody_in =
         || scene.recorder.with(|p| scene.clients.iter().all(|c| c.rooms.iter().all(|room| p.is_in(&c.name, room))));
     while !everybody_in() {
@@ -248,40 +253,25 @@ impl Scene<'_> {
         self.recorder.note(Event::Healed { what, after_us, last });
     }
 
-    /// What is wrong with presence, asked of each node by itself.
+    /// What is wrong with presence, asked of each node by itself, all at once: orders must not wait for a node that
+    /// does not answer.
     async fn wrong_presence(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
-        for (n, address) in self.stage.addresses().iter().enumerate() {
-            for (room, expected) in &self.rooms {
-                let why = match self.presence(address, room).await {
-                    Err(why) => why,
-                    Ok((count, names)) => {
-                        let names: Option<BTreeSet<String>> = names.map(|n| n.into_iter().collect());
-                        if count == expected.len() as u64 && names.as_ref().is_none_or(|names| names == expected) {
-                            continue;
-                        }
-                        let missing: Vec<_> =
-                            names.map_or_else(Vec::new, |n| expected.difference(&n).cloned().collect());
-                        format!("{count} of {}, without {missing:?}", expected.len())
+        let every = self.nodes.iter().enumerate().flat_map(|(n, api)| self.rooms.iter().map(move |r| (n, api, r)));
+        let asked = every.map(async |(n, api, (room, expected))| {
+            let why = match presence(api, room).await {
+                Err(why) => why,
+                Ok((count, names)) => {
+                    let names: Option<BTreeSet<String>> = names.map(|n| n.into_iter().collect());
+                    if count == expected.len() as u64 && names.as_ref().is_none_or(|names| names == expected) {
+                        return None;
                     }
-                };
-                wrong.push(format!("node {n}, {room}: {why}"));
-            }
-        }
-        wrong
-    }
-
-    /// How many a node counts as present in a room, and whom; in the hall it names nobody.
-    async fn presence(&self, address: &str, room: &str) -> Result<(u64, Option<Vec<String>>), String> {
-        let api = Api::new(&format!("http://{address}")).with_token(&self.witness.token);
-        if room == HALL {
-            let summary = ask(&api, &format!("/rooms/{room}")).await?;
-            return Ok((summary["room"]["present"].as_u64().unwrap_or(0), None));
-        }
-        let answer = ask(&api, &format!("/presence?room={room}")).await?;
-        let present = answer["present"].as_array().into_iter().flatten();
-        let names: Vec<String> = present.filter_map(|p| Some(p["user"]["name"].as_str()?.to_owned())).collect();
-        Ok((names.len() as u64, Some(names)))
+                    let missing: Vec<_> = names.map_or_else(Vec::new, |n| expected.difference(&n).cloned().collect());
+                    format!("{count} of {}, without {missing:?}", expected.len())
+                }
+            };
+            Some(format!("node {n}, {room}: {why}"))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// Waits until all orders are answered and everybody is at the end of every room.
@@ -317,9 +307,9 @@ impl Scene<'_> {
                 self.recorder.note(Event::Stored { room: room.clone(), seq, key });
             }
         }
-        for (node, address) in self.stage.addresses().iter().enumerate() {
+        for (node, api) in self.nodes.iter().enumerate() {
             for room in self.rooms.keys() {
-                let (count, names) = self.presence(address, room).await.unwrap_or_else(|e| panic!("presence: {e}"));
+                let (count, names) = presence(api, room).await.unwrap_or_else(|e| panic!("presence: {e}"));
                 self.recorder.note(Event::Present { node, room: room.clone(), count, names });
             }
         }
@@ -327,6 +317,18 @@ impl Scene<'_> {
             self.recorder.note(Event::Complaint { client: "a node".to_owned(), what });
         }
     }
+}
+
+/// How many a node counts as present in a room, and whom; in the hall it names nobody.
+async fn presence(api: &Api, room: &str) -> Result<(u64, Option<Vec<String>>), String> {
+    if room == HALL {
+        let summary = ask(api, &format!("/rooms/{room}")).await?;
+        return Ok((summary["room"]["present"].as_u64().unwrap_or(0), None));
+    }
+    let answer = ask(api, &format!("/presence?room={room}")).await?;
+    let present = answer["present"].as_array().into_iter().flatten();
+    let names: Vec<String> = present.filter_map(|p| Some(p["user"]["name"].as_str()?.to_owned())).collect();
+    Ok((names.len() as u64, Some(names)))
 }
 
 /// Asks with patience for a node that is busy, but without panic: the store may be away.

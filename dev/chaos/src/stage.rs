@@ -14,8 +14,8 @@ use crate::schedule::{Breakable, Fault, Ill, KINDS, LANES, Place};
 
 /// Runs go on for longer than an access token lives by default.
 const TOKEN_SECONDS: u64 = 86_400;
-/// A disk that is filled in no time.
-const DISK_MIB: u32 = 96;
+/// Room for a long run, and filled in no time.
+const DISK_MIB: u32 = 192;
 
 /// What stands behind the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,6 +27,8 @@ pub struct Summary {
     pub receipts: usize,
     /// Entries in the logs in the end.
     pub stored: usize,
+    /// Receipts that there must be: each entry by each member of its room.
+    pub due: usize,
     /// Faults by kind.
     pub faults: BTreeMap<String, usize>,
     /// Connections beyond the first of each client.
@@ -51,6 +53,7 @@ impl Summary {
         let mut it = Self { violations: check(lines.iter().map(|l| &l.event)), ..Self::default() };
         let mut connects: HashMap<&str, usize> = HashMap::new();
         let (mut sent, mut acked) = (HashMap::new(), HashMap::new());
+        let mut members: HashMap<&str, usize> = HashMap::new();
         for Line { t, event } in lines {
             match event {
                 Event::Run { seed, about } => (it.seed, it.about) = (*seed, about.clone()),
@@ -61,7 +64,11 @@ impl Summary {
                     it.acks += 1;
                 }
                 Event::Shown { .. } => it.receipts += 1,
-                Event::Stored { .. } => it.stored += 1,
+                Event::Member { room, .. } => *members.entry(room).or_default() += 1,
+                Event::Stored { room, .. } => {
+                    it.stored += 1;
+                    it.due += members.get(room.as_str()).copied().unwrap_or(0);
+                }
                 Event::Tried { .. } => it.tries += 1,
                 Event::Fault { fault, .. } => *it.faults.entry(fault.clone()).or_default() += 1,
                 Event::Healed { after_us, .. } => it.healed = it.healed.max(Duration::from_micros(*after_us)),
@@ -94,8 +101,9 @@ fn ranks(mut all: Vec<u64>) -> [Duration; 3] {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}: {}, {:.0?}", self.seed, self.about, self.length)?;
-        let Self { sends, acks, receipts, stored, clients, reconnects, tries, .. } = self;
-        writeln!(f, "sends {sends}, acks {acks}, receipts {receipts}, in the logs {stored}")?;
+        let Self { sends, acks, receipts, stored, due, clients, reconnects, tries, .. } = self;
+        let share = *receipts as f64 * 100.0 / (*due).max(1) as f64;
+        writeln!(f, "sends {sends}, acks {acks}, in the logs {stored}, receipts {receipts} of {due} ({share:.3} %)")?;
         writeln!(f, "clients {clients}, reconnects {reconnects}, tries at a private room {tries}")?;
         let faults: Vec<String> = self.faults.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
         writeln!(f, "faults {}: {}", self.faults.values().sum::<usize>(), faults.join(", "))?;
@@ -137,6 +145,8 @@ mod tests {
 {"t":2000,"kind":"end"}"#;
         let it = Summary::of(&crate::event::read(text).unwrap());
         assert_eq!((it.seed, it.sends, it.acks, it.receipts, it.stored), (5, 1, 1, 2, 1));
+        assert_eq!(it.due, 2, "one entry, two members");
+        assert!(it.to_string().contains("receipts 2 of 2 (100.000 %)"), "{it}");
         assert_eq!((it.clients, it.reconnects, it.faults["kill"]), (2, 1, 1));
         assert_eq!(it.to_ack, [Duration::from_micros(300); 3]);
         assert_eq!(it.to_receipt, [Duration::from_micros(1_000); 3], "the sender's own is not counted");
