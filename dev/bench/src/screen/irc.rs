@@ -73,14 +73,14 @@ fn answer(line: &str) -> Option<String> {
 impl Joined {
     /// Writes the messages of these numbers, `every` apart or as fast as the client reads.
     pub async fn say(&mut self, numbers: std::ops::Range<u64>, every: Option<Duration>) -> Result<()> {
-        let (begun, first) = (tokio::time::Instant::now(), numbers.start);
+        let (begun, first, end) = (tokio::time::Instant::now(), numbers.start, numbers.end);
         let mut packet = String::new();
-        for n in numbers.clone() {
+        for n in numbers {
             if let Some(every) = every {
                 tokio::time::sleep_until(begun + every * u32::try_from(n - first).unwrap_or(u32::MAX)).await;
             }
             write!(packet, ":author{}!a@there PRIVMSG {CHANNEL} :{}\r\n", n % 4, text(n))?;
-            if every.is_some() || n % PACKET == 0 || n + 1 == numbers.end {
+            if every.is_some() || n % PACKET == 0 || n + 1 == end {
                 while let Ok(line) = self.answers.try_recv() {
                     packet.push_str(&line);
                 }

@@ -97,8 +97,11 @@ impl Terminal {
             if !fits(screen) {
                 return false;
             }
-            // Nobody waits any more: as good as told.
-            tell.take().is_none_or(|tell| tell.send(at).is_ok() || true)
+            if let Some(tell) = tell.take() {
+                // Nobody waits any more: as good as told.
+                let _ = tell.send(at);
+            }
+            true
         });
         told
     }
