@@ -30,6 +30,10 @@ pub struct Options {
     /// Messages in one burst.
     #[arg(long, default_value_t = 20)]
     burst: usize,
+    /// Messages of each server before it is measured, in bursts: the embedded database's log then has its size, and
+    /// no longer grows with each message.
+    #[arg(long, default_value_t = 4_000)]
+    warm: usize,
     /// Rounds; each measures both servers in turn.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -40,6 +44,8 @@ struct Rig {
     server: Server,
     senders: Vec<Sender>,
     received: Arc<AtomicU64>,
+    /// Keys given out.
+    keys: usize,
 }
 
 /// Measures all three and prints the ratios.
@@ -56,11 +62,14 @@ pub async fn run(bin: &Path, options: &Options) -> Result<()> {
         let mut ours = Rig::chat(bin, data.path(), options).await?;
         let mut bare = Rig::bare(options, &[]).await?;
         let mut syncs = Rig::bare(options, &["--sync"]).await?;
+        for (rig, event) in [(&mut ours, "message:send"), (&mut bare, "say"), (&mut syncs, "say")] {
+            rig.load(options.warm, options, options.burst, event).await?;
+        }
         let mut line = format!("{round:<8}");
         for (ratios, (burst, _)) in ratios.iter_mut().zip(kinds) {
-            let a = ours.load(options, burst, "message:send").await?;
-            let b = bare.load(options, burst, "say").await?;
-            let c = syncs.load(options, burst, "say").await?;
+            let a = ours.load(options.messages, options, burst, "message:send").await?;
+            let b = bare.load(options.messages, options, burst, "say").await?;
+            let c = syncs.load(options.messages, options, burst, "say").await?;
             ratios[0].push(a / b);
             ratios[1].push(a / c);
             line.push_str(&format!("{:>32}", format!("{a:.2} / {b:.2}, {c:.2} = {:.2}, {:.2}", a / b, a / c)));
@@ -125,17 +134,17 @@ impl Rig {
         for _ in 0..options.burst {
             senders.push(Sender::spawn(Client::connect(&server.url, namespace, auth).await?));
         }
-        Ok(Self { server, senders, received })
+        Ok(Self { server, senders, received, keys: 0 })
     }
 
-    /// Server CPU per delivery, µs.
-    async fn load(&mut self, options: &Options, burst: usize, event: &str) -> Result<f64> {
+    /// Sends so many messages; server CPU per delivery, µs.
+    async fn load(&mut self, messages: usize, options: &Options, burst: usize, event: &str) -> Result<f64> {
         let text = "x".repeat(300);
         let before = (self.server.cpu()?, self.received.load(Ordering::Relaxed));
         let mut sent = 0usize;
-        while sent < options.messages {
+        while sent < messages {
             let sends = self.senders.iter().take(burst).enumerate().map(|(i, sender)| {
-                let key = format!("{}-{burst}-{}", event.replace(':', "."), sent + i);
+                let key = format!("{}-{}", event.replace(':', "."), self.keys + i);
                 let payload = json!({"room": "lobby", "text": text, "client_id": key});
                 async move { sender.request(event, payload).await.map(|_| ()) }
             });
@@ -143,6 +152,7 @@ impl Rig {
                 result?;
             }
             sent += burst;
+            self.keys += burst;
             self.settle(before.1 + (sent * options.sockets) as u64).await?;
         }
         let cpu = self.server.cpu()?.saturating_sub(before.0);
