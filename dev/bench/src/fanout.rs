@@ -201,7 +201,11 @@ pub async fn bare_server(sync: bool) -> Result<()> {
         });
         socket.on("say", async move |socket: SocketRef, Data::<Value>(data), ack: AckSender| {
             if let Some(page) = page.clone() {
-                let _ = tokio::task::spawn_blocking(move || keep(&page)).await;
+                let kept = tokio::task::spawn_blocking(move || keep(&page)).await;
+                // Without its answer the load ends, and says so: a page that is not kept is no figure.
+                if !matches!(kept, Ok(Ok(()))) {
+                    return;
+                }
             }
             let _ = socket.within("lobby").local().emit("message:created", &told(data)).await;
             let _ = ack.send(&json!({"ok": true}));

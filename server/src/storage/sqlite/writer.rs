@@ -124,7 +124,9 @@ impl Writer {
 
     /// How long jobs are waited for before background work is done.
     fn patience(&self, since: Instant) -> Duration {
-        if !self.waiting.is_empty() {
+        if let Some(left) = self.paused_until.and_then(|until| until.checked_duration_since(Instant::now())) {
+            left.max(IDLE)
+        } else if !self.waiting.is_empty() {
             Duration::ZERO
         } else if self.behind {
             IDLE
