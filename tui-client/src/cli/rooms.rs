@@ -1,5 +1,6 @@
 //! `rooms`: public rooms and one's own.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use chat_common::event::room::List;
@@ -15,12 +16,19 @@ use crate::api::Client;
 /// Rooms told at most; a server with more, or one that never ends, is cut and said to be.
 const MOST: usize = 5_000;
 
-/// Prints them.
+/// Prints them; on a terminal with a heading, which a script does not get.
 pub async fn run(context: Context, args: RoomsArgs) -> Result<ExitCode, CliError> {
     let client = context.client()?;
     let asked = args.query.is_some();
     let list = List { query: args.query, after: None, limit: Some(200) };
-    let told = pages(&client, list, |room| print(&context, &room)).await?;
+    let mut heading = !context.json && !context.quiet && std::io::stdout().is_terminal();
+    let told = pages(&client, list, |room| {
+        if std::mem::take(&mut heading) {
+            output::line(&row("ROOM", "KIND", "HERE/OF", "UNREAD", "TOPIC"))?;
+        }
+        print(&context, &room)
+    })
+    .await?;
     if told == 0 {
         let text = if asked { "no room has that in its name or topic" } else { "there are no rooms yet" };
         output::nothing(text, context.quiet);
@@ -71,11 +79,11 @@ fn print(context: &Context, room: &RoomSummary) -> Result<(), CliError> {
         (n, 0) => n.to_string(),
         (n, _) => format!("{n}!"),
     };
-    let line = format!(
-        "{name:<24} {kind:<8} {:>5} {unread:>6}  {}",
-        format!("{}/{}", room.present, room.members),
-        visible_line(&room.topic)
-    );
-    output::line(line.trim_end())?;
+    let here = format!("{}/{}", room.present, room.members);
+    output::line(&row(&name, kind, &here, &unread, &visible_line(&room.topic)))?;
     Ok(())
+}
+
+fn row(name: &str, kind: &str, here: &str, unread: &str, topic: &str) -> String {
+    format!("{name:<24} {kind:<8} {here:>7} {unread:>6}  {topic}").trim_end().to_owned()
 }
