@@ -105,7 +105,7 @@ impl Rig {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("bare").args(more);
         let server = Server::start(command)?;
-        Self::fill(server, options, "/", &json!({}), "join", &json!({})).await
+        Self::fill(server, options, "/", &json!({}), "join", &json!({"room": "lobby"})).await
     }
 
     async fn fill(
@@ -173,6 +173,11 @@ impl Rig {
     }
 }
 
+/// Which room a request is about.
+fn room(request: &Value) -> String {
+    request["room"].as_str().unwrap_or_default().to_owned()
+}
+
 /// What the chat tells of a message, so that both deliver the same bytes.
 fn told(mut said: Value) -> Value {
     let from = json!({"id": "0123456789abc", "name": "~reader", "display_name": "reader", "kind": "guest"});
@@ -195,8 +200,8 @@ pub async fn bare_server(sync: bool) -> Result<()> {
     let (layer, io) = SocketIo::builder().max_buffer_size(1024).build_layer();
     // In the middleware, since the first event can come before a connect handler has registered anything.
     let register = async move |socket: SocketRef| {
-        socket.on("join", async |socket: SocketRef, ack: AckSender| {
-            socket.join("lobby");
+        socket.on("join", async |socket: SocketRef, Data::<Value>(wish), ack: AckSender| {
+            socket.join(room(&wish));
             let _ = ack.send(&json!({"ok": true}));
         });
         socket.on("say", async move |socket: SocketRef, Data::<Value>(data), ack: AckSender| {
@@ -207,7 +212,7 @@ pub async fn bare_server(sync: bool) -> Result<()> {
                     return;
                 }
             }
-            let _ = socket.within("lobby").local().emit("message:created", &told(data)).await;
+            let _ = socket.within(room(&data)).local().emit("message:created", &told(data)).await;
             let _ = ack.send(&json!({"ok": true}));
         });
         Ok::<(), std::convert::Infallible>(())

@@ -6,6 +6,7 @@
 mod client;
 mod cluster;
 mod fanout;
+mod load;
 mod postgres;
 mod process;
 mod screen;
@@ -42,6 +43,8 @@ enum What {
     Startup(startup::Options),
     /// `chat-tui` in a terminal: first frame, keys, reading, idleness and memory, beside weechat.
     Screen(screen::Options),
+    /// The same load on ours and on what one would use instead: CPU, latency, memory, rates.
+    Load(load::Options),
     /// The bare server that `fanout` compares with; started by it.
     #[command(hide = true)]
     Bare {
@@ -49,11 +52,14 @@ enum What {
         #[arg(long)]
         sync: bool,
     },
+    /// The bare WebSocket server that `load` compares with; started by it.
+    #[command(hide = true)]
+    Floor,
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.what {
             What::Sends(options) => sends::run(&cli.bin, &options).await,
@@ -62,7 +68,9 @@ fn main() -> Result<()> {
             What::Cluster(options) => cluster::run(&cli.bin, &options).await,
             What::Startup(options) => startup::run(&cli.bin, &options).await,
             What::Screen(options) => screen::run(&cli.bin, &options).await,
+            What::Load(options) => load::run(&cli.bin, &options).await,
             What::Bare { sync } => fanout::bare_server(sync).await,
+            What::Floor => load::floor_server().await,
         }
     })
 }

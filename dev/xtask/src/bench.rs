@@ -10,7 +10,7 @@ use crate::{kafka, setup, sh, test};
 /// What to measure.
 #[derive(clap::Args)]
 pub struct Options {
-    /// `sends`, `fanout`, `startup`, `screen` or `cluster`, with its own options; nothing: the first three.
+    /// `sends`, `fanout`, `startup`, `load`, `screen` or `cluster`, with its own options; nothing: the first three.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
@@ -28,18 +28,35 @@ pub fn run(options: &Options) -> Result<()> {
         let mut bench = Command::new(bin.join("chat-bench"));
         bench.arg("--bin").arg(&bin).args(&args);
         // Kept until the bench has ended.
-        let _broker = if args.first().is_some_and(|what| what == "cluster") { peers(&mut bench)? } else { None };
+        let _broker = match args.first().map(String::as_str) {
+            Some("cluster") => {
+                node(&mut bench)?;
+                broker(&mut bench)?
+            }
+            Some("load") => {
+                node(&mut bench)?;
+                None
+            }
+            _ => None,
+        };
         sh::run(&mut bench)?;
     }
     Ok(())
 }
 
-/// What `cluster` compares with: the Node servers, and a Kafka broker where Kafka can be had.
-fn peers(bench: &mut Command) -> Result<Option<kafka::Service>> {
+/// The Node servers that `cluster` and `load` compare with.
+fn node(bench: &mut Command) -> Result<()> {
     let node = sh::target().join("bench/node");
     test::npm("dev/bench/node", &node)?;
-    std::fs::copy(sh::root().join("dev/bench/node/server.mjs"), node.join("server.mjs"))?;
+    for file in ["server.mjs", "load.mjs", "nest.mjs"] {
+        std::fs::copy(sh::root().join("dev/bench/node").join(file), node.join(file))?;
+    }
     bench.env("CHAT_BENCH_NODE", &node);
+    Ok(())
+}
+
+/// A Kafka broker for `cluster`, where Kafka can be had.
+fn broker(bench: &mut Command) -> Result<Option<kafka::Service>> {
     if std::env::var_os(chat_kafka::SHARED).is_some() {
         return Ok(None);
     }
