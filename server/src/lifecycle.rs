@@ -2,6 +2,7 @@
 //! nobody asked it to stops the process: a chat that half works is worse than one that a supervisor restarts.
 
 use std::future::Future;
+use std::io::IsTerminal;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -76,11 +77,23 @@ impl Lifecycle {
 /// A write beyond the largest file that the process may have; the same number on all Unixes but MIPS.
 const SIGXFSZ: i32 = 25;
 
-/// SIGTERM and SIGINT; from its making on they do not kill the process any more.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To end; the name of the signal.
+    End(&'static str),
+    /// To read the configuration again.
+    Reload,
+}
+
+/// SIGTERM, SIGINT and SIGHUP; from its making on they do not kill the process any more.
 #[derive(Debug)]
 pub struct Signals {
     term: Signal,
     int: Signal,
+    hup: Signal,
+    /// Standard input was a terminal at the start.
+    terminal: bool,
 }
 
 impl Signals {
@@ -88,14 +101,33 @@ impl Signals {
     pub fn take() -> std::io::Result<Self> {
         // The write fails as well, which the store knows how to live with. Once taken over it stays so.
         let _kept_by_tokio = signal(SignalKind::from_raw(SIGXFSZ))?;
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+            terminal: std::io::stdin().is_terminal(),
+        })
     }
 
-    /// Waits for the next one and gives its name.
-    pub async fn next(&mut self) -> &'static str {
+    /// Waits for the next one that is not for a reload, and gives its name.
+    pub async fn end(&mut self) -> &'static str {
+        loop {
+            if let Asked::End(name) = self.next().await {
+                return name;
+            }
+        }
+    }
+
+    /// Waits for the next one. A SIGHUP means a reload, unless it came because the terminal in which the server was
+    /// started has been closed.
+    pub async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.int.recv() => "SIGINT",
+            _ = self.term.recv() => Asked::End("SIGTERM"),
+            _ = self.int.recv() => Asked::End("SIGINT"),
+            _ = self.hup.recv() => {
+                let closed = self.terminal && !std::io::stdin().is_terminal();
+                if closed { Asked::End("SIGHUP") } else { Asked::Reload }
+            }
         }
     }
 }

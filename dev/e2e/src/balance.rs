@@ -30,6 +30,33 @@ pub fn certificate() -> TempDir {
     folder
 }
 
+/// An authority of our own, `ca.crt`, and a certificate for `localhost` and 127.0.0.1 that it has signed: `chat.crt`,
+/// `chat.key`. [`signed`] makes further ones.
+pub fn authority() -> TempDir {
+    let folder = tempfile::Builder::new().prefix("chat-e2e-").tempdir().expect("a folder for an authority");
+    let subject = ["-subj", "/CN=our own authority", "-keyout", "ca.key", "-out", "ca.crt"];
+    openssl(folder.path(), &[&["-days", "2"][..], &subject[..]].concat());
+    signed(folder.path(), "chat");
+    folder
+}
+
+/// `NAME.crt` and `NAME.key` in the folder of [`authority`].
+pub fn signed(folder: &Path, name: &str) {
+    let (cert, key) = (format!("{name}.crt"), format!("{name}.key"));
+    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+    let by = ["-CA", "ca.crt", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE"];
+    let what = ["-days", "2", "-subj", "/CN=localhost", "-addext", names, "-keyout", &key, "-out", &cert];
+    openssl(folder, &[&by[..], &what[..]].concat());
+}
+
+/// `openssl req` for a new key and a certificate.
+fn openssl(folder: &Path, arguments: &[&str]) {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    let output = openssl.args(arguments).current_dir(folder).output().expect("openssl of the package openssl starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Puts the nodes' addresses in the place of `chat-1:6969` …; servers beyond the nodes there are go.
 fn with_nodes(text: &str, nodes: &[String]) -> String {
     let mut text = text.to_owned();

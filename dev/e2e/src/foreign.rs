@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -101,6 +101,15 @@ impl Foreign {
     /// which has been noted.
     pub async fn start(language: Language, test: &str, url: &str, token: &str, transports: &[&str]) -> Option<Self> {
         let mut foreign = Self::run(language.needed_by(test)?);
+        foreign.tell(&json!({"url": url, "token": token, "transports": transports})).await;
+        Some(foreign)
+    }
+
+    /// As [`Self::start`] with npm's client, which trusts an authority of ours besides.
+    pub async fn trusting(ca: &Path, test: &str, url: &str, token: &str, transports: &[&str]) -> Option<Self> {
+        let mut command = Language::Node.needed_by(test)?;
+        command.env("NODE_EXTRA_CA_CERTS", ca);
+        let mut foreign = Self::run(command);
         foreign.tell(&json!({"url": url, "token": token, "transports": transports})).await;
         Some(foreign)
     }

@@ -78,6 +78,7 @@ impl Options {
 pub struct Server {
     child: Option<Child>,
     port: u16,
+    secure: bool,
     options: Options,
     disk: Option<Disk>,
     folder: TempDir,
@@ -97,13 +98,13 @@ impl Server {
             Some(mib) => Some(Disk::mount(mib, folder.path(), &folder.path().join("data")).await),
             None => None,
         };
-        let mut server = Self { child: None, port: 0, options, disk, folder, said: Arc::default() };
+        let mut server = Self { child: None, port: 0, secure: false, options, disk, folder, said: Arc::default() };
         server.launch().await;
         server
     }
 
     async fn launch(&mut self) {
-        let config = self.folder.path().join("server.toml");
+        let config = self.config_file();
         let life = self.options.access_token_seconds.map(|s| format!("access_token_seconds = {s}"));
         let (life, limits) = (life.unwrap_or_default(), self.options.limits.join("\n"));
         std::fs::write(&config, format!("[auth]\n{life}\n[limits]\n{limits}\n")).expect("the config");
@@ -129,19 +130,19 @@ impl Server {
         keep(out, Arc::clone(&self.said));
         keep(err, Arc::clone(&self.said));
         self.child = Some(child);
-        self.port = wait::until("chat-server says that it is ready", || {
+        (self.secure, self.port) = wait::until("chat-server says that it is ready", || {
             let said = self.said()[mark..].to_owned();
             if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().ok().flatten()) {
                 panic!("chat-server ended with {status}:\n{said}");
             }
-            said.lines().find_map(ready_port)
+            said.lines().find_map(ready)
         })
         .await;
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or `https://…` where it was given a certificate.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", if self.secure { "https" } else { "http" }, self.port)
     }
 
     /// `127.0.0.1:PORT`
@@ -191,6 +192,11 @@ impl Server {
             child.kill().expect("our own child");
             child.wait().expect("our own child");
         }
+    }
+
+    /// The file it was told to read; a start writes it anew.
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.path().join("server.toml")
     }
 
     /// Sends a signal by its name (`TERM`, `STOP`, …).
@@ -311,10 +317,10 @@ pub fn small_disk() -> bool {
     command.stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }
 
-/// The port in `chat-server VERSION ready on http://127.0.0.1:PORT`.
-fn ready_port(line: &str) -> Option<u16> {
-    let (_, url) = line.split_once(" ready on http://")?;
-    url.trim().rsplit_once(':')?.1.trim_end_matches('/').parse().ok()
+/// Whether TLS is spoken, and the port, of `chat-server VERSION ready on http://127.0.0.1:PORT`.
+fn ready(line: &str) -> Option<(bool, u16)> {
+    let (scheme, place) = line.split_once(" ready on ")?.1.trim().split_once("://")?;
+    Some((scheme == "https", place.rsplit_once(':')?.1.trim_end_matches('/').parse().ok()?))
 }
 
 /// Sends a signal to a process of ours.
@@ -336,11 +342,12 @@ fn keep(pipe: impl Read + Send + 'static, said: Arc<Mutex<String>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::ready_port;
+    use super::ready;
 
     #[test]
     fn the_port_stands_in_the_ready_line() {
-        assert_eq!(ready_port("chat-server 0.1.0 ready on http://127.0.0.1:4711"), Some(4711));
-        assert_eq!(ready_port("data in /tmp/x"), None);
+        assert_eq!(ready("chat-server 0.1.0 ready on http://127.0.0.1:4711"), Some((false, 4711)));
+        assert_eq!(ready("chat-server 0.1.0 ready on https://127.0.0.1:4711"), Some((true, 4711)));
+        assert_eq!(ready("data in /tmp/x"), None);
     }
 }

@@ -37,6 +37,7 @@ const BUILD: &[Need] = &[
 
 const TESTS: &[Need] = &[
     Need { what: "curl", packages: &["curl"], present: || sh::succeeds("curl", &["--version"]) },
+    Need { what: "OpenSSL", packages: &["openssl"], present: || sh::succeeds("openssl", &["version"]) },
     Need { what: "Node.js", packages: &["nodejs"], present: || sh::succeeds("node", &["--version"]) },
     Need { what: "npm", packages: &["npm"], present: || sh::succeeds("npm", &["--version"]) },
     Need {

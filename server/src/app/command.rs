@@ -7,12 +7,12 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Parser;
 
-use super::{node, open, start};
+use super::{Running, node, notify, open, start};
 use crate::cli::admin::{self, Desk, Reply, Request};
-use crate::cli::{Cli, Command, Job, show};
+use crate::cli::{Cli, Command, Job, healthcheck, show};
 use crate::cluster::local::LocalBus;
 use crate::config::{Config, ConfigError, Flags};
-use crate::lifecycle::Signals;
+use crate::lifecycle::{Asked, Signals};
 use crate::service::Services;
 use crate::{rest, telemetry};
 
@@ -49,6 +49,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             print(&runtime.block_on(command.run())?)
         }
+        Job::Print(text) => print(&text),
+        Job::Healthcheck => print(&healthcheck(&load(cli.flags)?)?),
         Job::Openapi => print(&serde_json::to_string_pretty(&rest::document())?),
         Job::Ask(request) => {
             let config = load(cli.flags)?;
@@ -58,10 +60,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             print(&show(&reply))
         }
         Job::Serve => {
-            let config = load(cli.flags)?;
-            telemetry::start(&config.log);
+            let flags = cli.flags;
+            let config = load(flags.clone())?;
+            let log = telemetry::start(&config.log);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let code = runtime.block_on(serve(config))?;
+            let code = runtime.block_on(serve(config, log, &|| load(flags.clone())))?;
             // What still hangs after the time of a stop must not hold the process.
             runtime.shutdown_background();
             Ok(code)
@@ -78,29 +81,62 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+async fn serve(
+    config: Config,
+    log: telemetry::Filter,
+    load: &dyn Fn() -> Result<Config, ConfigError>,
+) -> anyhow::Result<ExitCode> {
     // Before anybody can know that there is a server to stop.
     let mut signals = Signals::take()?;
-    let running = tokio::select! {
+    let mut running = tokio::select! {
         running = start(config) => running?,
-        name = signals.next() => anyhow::bail!("{name} before the start was done"),
+        name = signals.end() => anyhow::bail!("{name} before the start was done"),
     };
     print(&running.greeting())?;
-    tokio::select! {
-        name = signals.next() => tracing::info!("{name}: draining; once more ends at once"),
-        () = running.failed() => {}
-    }
+    let supervisor = notify::Supervisor::from_environment();
+    supervisor.ready(&format!("answers on {}", running.url()));
+    let watched = supervisor.watch();
+    attend(&mut running, &mut signals, &supervisor, &log, load).await;
+    supervisor.stopping();
     let failure = running.failure();
     tokio::select! {
         () = running.stop() => {}
-        name = signals.next() => {
+        name = signals.end() => {
             tracing::warn!("{name} again: ending at once");
             return Ok(ExitCode::from(if name == "SIGTERM" { 143 } else { 130 }));
         }
     }
+    drop(watched);
     match failure {
         Some(why) => anyhow::bail!(why),
         None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Until the server has to end: reads the configuration again as often as it is asked to.
+async fn attend(
+    running: &mut Running,
+    signals: &mut Signals,
+    supervisor: &notify::Supervisor,
+    log: &telemetry::Filter,
+    load: &dyn Fn() -> Result<Config, ConfigError>,
+) {
+    loop {
+        let asked = tokio::select! {
+            asked = signals.next() => asked,
+            () = running.failed() => return,
+        };
+        match asked {
+            Asked::End(name) => {
+                tracing::info!("{name}: draining; once more ends at once");
+                return;
+            }
+            Asked::Reload => {
+                supervisor.reloading();
+                running.reload(load, log);
+                supervisor.ready(&format!("answers on {}", running.url()));
+            }
+        }
     }
 }
 

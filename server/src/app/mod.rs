@@ -4,10 +4,11 @@ mod bus;
 mod command;
 mod feed;
 mod node;
+mod notify;
 mod open;
+mod reload;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,10 +22,11 @@ use crate::cluster::local::{Listener, LocalBus};
 use crate::cluster::tap::TapBus;
 use crate::cluster::{Bus, Lane};
 use crate::config::{BusUrl, Config, ConfigError, Listen};
+use crate::domain::Live;
 use crate::domain::policy::{Policy, Surroundings};
 use crate::gateway;
 use crate::lifecycle::Lifecycle;
-use crate::listen::{self, Caps, TrustedProxies};
+use crate::listen::{self, Caps, Tls, TrustedProxies};
 use crate::relay::{self, RelayHandle};
 use crate::rest::{self, Rest};
 use crate::service::{self, Services, presence};
@@ -46,10 +48,14 @@ const CLOSE_TIME: Duration = Duration::from_secs(4);
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
-    /// Its keys, its database, its admin socket.
-    pub data_dir: PathBuf,
+    /// What is in force, where it was not changed since.
+    config: Config,
     /// Who may come in, and why.
-    pub policy: Policy,
+    pub policy: Live<Policy>,
+    allow_origin: Live<Vec<String>>,
+    trusted: Live<TrustedProxies>,
+    caps: Caps,
+    tls: Option<Tls>,
     /// The use cases, for tests and tools within the process.
     pub services: Arc<Services>,
     bus: Option<String>,
@@ -61,6 +67,7 @@ pub struct Running {
 /// Starts everything; when it returns, the server answers.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     let life = Lifecycle::default();
+    let tls = config.tls.as_ref().map(reload::certificate).transpose()?.map(Tls::new);
     // First of all the address: a second server on the same machine is told about the port, not about the database.
     let listener = bind(&config.listen).await?;
     let address = listener.local_addr()?;
@@ -73,9 +80,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let bus = bus::open(&config, Arc::new(bus), &*store, id, &life)?;
     let services = Services::start(open::parts(&config, store, Arc::clone(&bus), id)?);
     life.worker("store", async move { Err(died.await) });
-    let policy = policy(&config, address);
+    let policy = Live::new(policy(&config, address));
+    let allow_origin = Live::new(origins(&config));
 
-    let (layer, gateway) = gateway::start(services.clone(), signals, gateway_options(&config));
+    let (layer, gateway) = gateway::start(services.clone(), signals, gateway_options(&config, allow_origin.clone()));
     if let Some(nodes) = nodes {
         presence::listen(&services, nodes);
     }
@@ -94,8 +102,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     }
     let rest = Rest::new(rest::Parts {
         services: services.clone(),
-        policy,
-        allow_origin: config.allow_origin.iter().map(|o| o.as_str().to_owned()).collect(),
+        policy: policy.clone(),
+        allow_origin: allow_origin.clone(),
         tap,
         connections: {
             let gateway = gateway.clone();
@@ -106,10 +114,13 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         drain: life.drain.clone(),
     });
     let service = tower::Layer::layer(&layer, rest::router(rest).merge(routes));
+    let trusted = Live::new(TrustedProxies::new(config.trusted_proxy.clone()));
+    let caps = Caps::new(config.limits.connections_per_address);
     let options = listen::Options {
-        trusted: TrustedProxies::new(config.trusted_proxy.clone()),
+        trusted: trusted.clone(),
+        tls: tls.clone(),
         head_time: listen::HEAD_TIME,
-        caps: Caps::new(config.limits.connections_per_address),
+        caps: caps.clone(),
         drain: life.drain.clone(),
         cut: life.end.clone(),
         tracker: life.tracker.clone(),
@@ -131,15 +142,23 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tracing::warn!("the store does not answer yet; new connections are refused until it does");
     }
     let bus = bus::describe(&config.bus);
-    Ok(Running { address, data_dir: config.data_dir, policy, services, bus, life, gateway, relay })
+    if let Some(tls) = tls.clone() {
+        life.worker("certificate", reload::remind(tls));
+    }
+    Ok(Running { address, config, policy, allow_origin, trusted, caps, tls, services, bus, life, gateway, relay })
 }
 
-fn gateway_options(config: &Config) -> gateway::Options {
+/// As the `Origin` header has them.
+fn origins(config: &Config) -> Vec<String> {
+    config.allow_origin.iter().map(|o| o.as_str().to_owned()).collect()
+}
+
+fn gateway_options(config: &Config, allow_origin: Live<Vec<String>>) -> gateway::Options {
     gateway::Options {
         polling: config.transports.polling,
         websocket: config.transports.websocket,
-        tls: false,
-        allow_origin: config.allow_origin.iter().map(|o| o.as_str().to_owned()).collect(),
+        tls: config.tls.is_some(),
+        allow_origin,
         relay: config.relay.on,
     }
 }
@@ -168,7 +187,7 @@ fn relay(
         config: config.relay.clone(),
         nearby: address.ip().is_loopback() && config.trusted_proxy.is_empty(),
         clock: Arc::clone(&services.clock),
-        limits: Arc::clone(&services.limits),
+        limits: services.limits.clone(),
         bus: heard.filter(|_| config.bus != BusUrl::Local).map(|heard| (bus, heard)),
     };
     let (routes, handle) = relay::start(parts).map_err(ConfigError::Value)?;
@@ -199,8 +218,7 @@ fn policy(config: &Config, address: SocketAddr) -> Policy {
     let around = Surroundings {
         loopback: address.ip().is_loopback(),
         proxy: !config.trusted_proxy.is_empty(),
-        // Not built yet.
-        tls: false,
+        tls: config.tls.is_some(),
         bus: config.bus != BusUrl::Local,
         relay: config.relay.on,
     };
@@ -212,14 +230,20 @@ impl Running {
     pub fn greeting(&self) -> String {
         let bus = self.bus.as_ref().map(|bus| format!("bus: {bus}\n")).unwrap_or_default();
         format!(
-            "chat-server {} ready on http://{}\ndata folder: {}\n{bus}access: {}\n\
+            "chat-server {} ready on {}\ndata folder: {}\n{bus}access: {}\n\
              the first admin: chat-server user add NAME --admin{}",
             env!("CARGO_PKG_VERSION"),
-            self.address,
-            self.data_dir.display(),
+            self.url(),
+            self.config.data_dir.display(),
             self.policy.describe(),
-            data_dir_hint(&self.data_dir),
+            data_dir_hint(&self.config.data_dir),
         )
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Why the process had to stop, if it had to.

@@ -1,8 +1,11 @@
 //! `chat-server config …`
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use clap::Subcommand;
 
 use crate::config::{Config, ConfigError, DEFAULT_FILE};
+use crate::listen::{date, load_tls};
 
 /// `config …`
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -21,10 +24,23 @@ impl Command {
         match self {
             Self::Default => Ok(DEFAULT_FILE.to_owned()),
             Self::Show => config()?.masked().to_toml(),
-            Self::Check => Ok(match config()?.source {
-                Some(file) => format!("{} is right\n", file.display()),
-                None => "there is no configuration file; flags and environment are right\n".to_owned(),
-            }),
+            Self::Check => check(&config()?),
         }
     }
+}
+
+/// What a start would look at beside the words themselves.
+fn check(config: &Config) -> Result<String, ConfigError> {
+    let mut said = match &config.source {
+        Some(file) => format!("{} is right\n", file.display()),
+        None => "there is no configuration file; flags and environment are right\n".to_owned(),
+    };
+    if let Some(files) = &config.tls {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        let loaded = load_tls(files, now).map_err(|error| ConfigError::Value(error.to_string()))?;
+        let names = loaded.own.names.join(", ");
+        said.push_str(&format!("the TLS certificate is for {names}, until {}\n", date(loaded.good_until)));
+    }
+    Ok(said)
 }

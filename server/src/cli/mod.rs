@@ -2,9 +2,12 @@
 //! through the running server's admin socket, or straight to the database where none runs.
 
 pub mod admin;
+mod completions;
 mod config;
 mod db;
+mod healthcheck;
 mod invite;
+mod man;
 mod password;
 mod progress;
 mod show;
@@ -16,6 +19,7 @@ use clap::{Parser, Subcommand};
 
 pub use config::Command as ConfigCommand;
 pub use db::Command as DbCommand;
+pub use healthcheck::run as healthcheck;
 pub use show::show;
 
 use crate::config::Flags;
@@ -52,8 +56,20 @@ pub enum Command {
     /// The database: copy a server to PostgreSQL
     #[command(subcommand)]
     Db(DbCommand),
+    /// Ask the running server on this machine whether it is ready; exit code 1 if it is not
+    Healthcheck,
     /// Print the OpenAPI document of the REST interface
     Openapi,
+    /// Print the manual page of the program, or of a command
+    Man {
+        /// As in `man user add`
+        command: Vec<String>,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// Which
+        shell: clap_complete::Shell,
+    },
     /// Write a copy of the database to FILE, whether the server runs or not; the key file is not in it
     Backup {
         /// Must not exist yet
@@ -74,6 +90,10 @@ pub enum Job {
     Config(ConfigCommand),
     /// Print the document.
     Openapi,
+    /// Print this text.
+    Print(String),
+    /// Ask whether the server is ready.
+    Healthcheck,
 }
 
 impl Command {
@@ -86,6 +106,9 @@ impl Command {
             Self::Config(command) => Job::Config(command),
             Self::Db(command) => Job::Db(command),
             Self::Openapi => Job::Openapi,
+            Self::Healthcheck => Job::Healthcheck,
+            Self::Man { command } => Job::Print(man::run(&command)?),
+            Self::Completions { shell } => Job::Print(completions::run(shell)),
             Self::Backup { file } if file.exists() => {
                 anyhow::bail!("{} is there already; give the backup another name", file.display())
             }

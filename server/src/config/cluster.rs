@@ -200,7 +200,7 @@ impl Relay {
     /// What does not fit together.
     pub(super) fn check(&self) -> Result<(), String> {
         if !self.on && (self.token.is_some() || self.open || self.redis.is_some()) {
-            return Err("--relay-token, --relay-open and --relay-redis need --relay".to_owned());
+            return Err("--relay-token, --relay-open and --relay-redis need --relay (relay = true)".to_owned());
         }
         if self.token.as_ref().is_some_and(|t| t.len() < 16) {
             return Err("--relay-token is too short to be a secret; take at least 16 bytes".to_owned());

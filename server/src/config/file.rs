@@ -1,5 +1,6 @@
 //! The TOML file: the flags' names with `_` for `-`, `[auth]` and `[limits]`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use chat_common::Limits;
@@ -37,6 +38,8 @@ pub struct File {
     pub(super) listen: Option<Listen>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
+    pub(super) tls_cert: Option<PathBuf>,
+    pub(super) tls_key: Option<PathBuf>,
     pub(super) database: Option<Database>,
     pub(super) database_connections: Option<u32>,
     pub(super) durability: Option<Durability>,
@@ -63,11 +66,24 @@ fn log_filter<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Erro
 }
 
 impl File {
-    /// Reads and checks a file.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| ConfigError::Unreadable { path: path.to_owned(), why: e.to_string() })?;
-        Self::parse(path, &text)
+    /// The text of a file.
+    pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
+        let unreadable = |e: std::io::Error| {
+            let next = match e.kind() {
+                ErrorKind::NotFound => "; name the right one with --config, or write one: chat-server config default",
+                ErrorKind::PermissionDenied => "; let the user that runs the server read it (chgrp, chmod 640)",
+                ErrorKind::IsADirectory => "; name the file within it",
+                _ => "",
+            };
+            ConfigError::Unreadable { path: path.to_owned(), why: format!("{e}{next}") }
+        };
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        String::from_utf8(bytes).map_err(|e| {
+            let before = String::from_utf8_lossy(e.as_bytes().get(..e.utf8_error().valid_up_to()).unwrap_or_default());
+            let (line, column) = position(&before, before.len());
+            let message = "this is no UTF-8; save the file as UTF-8".to_owned();
+            ConfigError::Wrong { path: path.to_owned(), line, column, message }
+        })
     }
 
     /// Checks a file's text; `path` is for the message.
@@ -79,10 +95,10 @@ impl File {
         let file: Self =
             toml::from_str(text).map_err(|e| wrong(e.span().map_or(0, |s| s.start), plain(e.message())))?;
         if let Some(auth) = &file.auth {
-            auth.check().map_err(|(key, message)| wrong(key_at(text, &key), message))?;
+            auth.check().map_err(|(key, message)| wrong(key_at(text, &key).unwrap_or(0), message))?;
         }
         if let Some(limits) = &file.limits {
-            super::limits::check(limits).map_err(|(key, message)| wrong(key_at(text, &key), message))?;
+            super::limits::check(limits).map_err(|(key, message)| wrong(key_at(text, &key).unwrap_or(0), message))?;
         }
         Ok(file)
     }
@@ -90,6 +106,26 @@ impl File {
 
 /// The parser's sentence for people: a key that is nearly right is named, numbers are called numbers.
 fn plain(message: &str) -> String {
+    if let Some((given, known)) = message.strip_prefix("unknown variant `").and_then(|m| m.split_once("`, expected ")) {
+        return format!("`{given}` is none of them; write {}", known.trim_start_matches("one of ").replace('`', "\""));
+    }
+    if message.starts_with("invalid basic string, expected `\"`") {
+        return "the closing quote is missing".to_owned();
+    }
+    if message.starts_with("unclosed table") {
+        return "the closing bracket is missing; write a section as [limits]".to_owned();
+    }
+    if message.starts_with("string values must be quoted") {
+        return "the value is missing or stands without quotes; write a text as \"text\"".to_owned();
+    }
+    if message == "duplicate key" {
+        return "this key stands here a second time; leave one of the two out".to_owned();
+    }
+    if let Some(rest) = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))
+        && let Some((found, expected)) = rest.split_once(", expected ")
+    {
+        return wrong_type(found, expected);
+    }
     if let Some((key, known)) = message.strip_prefix("unknown field `").and_then(|m| m.split_once("`, expected ")) {
         let known = known.trim_start_matches("one of ");
         let near = known.split(", ").map(|k| k.trim_matches('`')).find(|k| distance(k, key) <= 2);
@@ -98,8 +134,24 @@ fn plain(message: &str) -> String {
             None => format!("unknown key `{key}`; the keys are {}", known.replace('`', "")),
         };
     }
-    let whole = "expected a whole number, 0 or more";
-    message.replace("expected usize", whole).replace("expected u32", whole).replace("expected u64", whole)
+    message.to_owned()
+}
+
+/// `found` and `expected` in the parser's words, as `string "1 MiB"` and `u32`.
+fn wrong_type(found: &str, expected: &str) -> String {
+    let found = found.replace("integer `", "the number `").replace("floating point `", "the number `");
+    let found = found.replace("string \"", "the text \"").replace("boolean `", "the word `");
+    let right = match expected {
+        "usize" | "u8" | "u16" | "u32" | "u64" => {
+            "a whole number, 0 or more, without quotes and without a unit (sizes are bytes: 1048576)"
+        }
+        "a boolean" => "true or false, without quotes",
+        "a string" | "path string" => "a text in quotes, as \"text\"",
+        "a sequence" => "a list in brackets, as [\"one\", \"two\"]",
+        other if other.starts_with("struct ") => "a section of its own, as [limits], with its keys below",
+        other => other,
+    };
+    format!("{found} does not fit here; write {right}")
 }
 
 /// Letters to change, add or drop to make one word of the other.
@@ -118,21 +170,21 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// Where the line of `key` begins; 0 where it does not stand.
-fn key_at(text: &str, key: &str) -> usize {
+/// Where the line of `key` begins; `None` where it does not stand.
+pub(super) fn key_at(text: &str, key: &str) -> Option<usize> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let indent = line.len() - line.trim_start().len();
         if line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('=')) {
-            return at + indent;
+            return Some(at + indent);
         }
         at += line.len();
     }
-    0
+    None
 }
 
 /// Line and column, both from 1, of a byte of `text`.
-fn position(text: &str, at: usize) -> (usize, usize) {
+pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |i| i + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
@@ -145,6 +197,8 @@ impl From<&Config> for File {
             listen: Some(c.listen.clone()),
             data_dir: Some(c.data_dir.clone()),
             key_file: c.key_file.clone(),
+            tls_cert: c.tls.as_ref().map(|tls| tls.cert.clone()),
+            tls_key: c.tls.as_ref().map(|tls| tls.key.clone()),
             database: Some(c.database.clone()),
             database_connections: Some(c.database_connections),
             durability: Some(c.durability),

@@ -21,6 +21,12 @@ pub struct Flags {
     /// The key that signs tokens, the same for all nodes of a cluster [default: DATA_DIR/secret.key, made if not there]
     #[arg(long, global = true, env = "CHAT_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Speak TLS with this certificate and those that lead to an authority (PEM); read again on SIGHUP
+    #[arg(long, global = true, env = "CHAT_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, global = true, env = "CHAT_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// sqlite:PATH, or postgres://… for several nodes [default: sqlite:DATA_DIR/chat.db]
     #[arg(long, global = true, env = "CHAT_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<Database>,

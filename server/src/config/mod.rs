@@ -3,6 +3,7 @@
 
 mod access;
 mod auth;
+mod clash;
 mod cluster;
 mod database;
 mod file;
@@ -11,6 +12,7 @@ mod limits;
 mod listen;
 mod log;
 mod paths;
+mod reload;
 
 use std::path::PathBuf;
 
@@ -24,9 +26,11 @@ pub use file::File;
 pub use flags::Flags;
 pub use listen::Listen;
 pub use log::{DEFAULT_FILTER, Log, LogFormat};
+pub use reload::{Changes, LIVE};
 
 use crate::domain::policy;
-use crate::listen::Cidr;
+use crate::listen::{Cidr, TlsFiles};
+use clash::Clash;
 
 /// A commented file with every key at its default.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -45,6 +49,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The key that signs tokens; `None`: `secret.key` in the data folder, made at the first start.
     pub key_file: Option<PathBuf>,
+    /// Certificate and key; `None`: no TLS.
+    pub tls: Option<TlsFiles>,
     /// Where the truth is.
     pub database: Database,
     /// Connections to PostgreSQL at once, at the most.
@@ -107,6 +113,36 @@ pub enum ConfigError {
     Value(String),
 }
 
+/// What is wrong before it is known where it stands.
+enum Problem {
+    Clash(Clash),
+    Plain(ConfigError),
+}
+
+impl From<Clash> for Problem {
+    fn from(clash: Clash) -> Self {
+        Self::Clash(clash)
+    }
+}
+
+/// Both or none.
+fn tls_files(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, String> {
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err("--tls-cert needs --tls-key (tls_key): the file with the certificate's key".to_owned()),
+        (None, Some(_)) => Err("--tls-key needs --tls-cert (tls_cert): the file with the certificate".to_owned()),
+    }
+}
+
+/// As the flag has it.
+fn connections_fit(connections: u32) -> Result<(), String> {
+    if (2..=1000).contains(&connections) {
+        return Ok(());
+    }
+    Err(format!("database_connections is {connections}; it must be 2 to 1000 (default {CONNECTIONS})"))
+}
+
 impl Config {
     /// Reads the file (the one named, or the first found of the data folder's and the configuration folders') and
     /// lays the flags over it. `env` gives an environment variable.
@@ -116,8 +152,13 @@ impl Config {
             Some(path) => Some(path.clone()),
             None => paths::find(data_dir.as_deref().unwrap_or(&paths::data_dir(env)), env),
         };
-        let file = source.as_deref().map(File::read).transpose()?.unwrap_or_default();
-        Self::merge(flags, file, source, env)
+        let Some(path) = source else { return Self::merge(flags, File::default(), None, env) };
+        let text = File::text(&path)?;
+        let file = File::parse(&path, &text)?;
+        Self::laid(flags, file, Some(path.clone()), env).map_err(|problem| match problem {
+            Problem::Clash(clash) => clash.located(Some((&path, &text))),
+            Problem::Plain(error) => error,
+        })
     }
 
     /// Lays flags over a file that was read; `source` is where it stands.
@@ -127,40 +168,67 @@ impl Config {
         source: Option<PathBuf>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
+        Self::laid(flags, file, source, env).map_err(|problem| match problem {
+            Problem::Clash(clash) => clash.located(None),
+            Problem::Plain(error) => error,
+        })
+    }
+
+    fn laid(
+        flags: Flags,
+        file: File,
+        source: Option<PathBuf>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problem> {
         let data_dir = flags.data_dir.or(file.data_dir).unwrap_or_else(|| paths::data_dir(env));
         let mut listen = flags.listen.or(file.listen).unwrap_or_default();
         if let Some(port) = env("PORT").filter(|p| !p.is_empty()) {
             listen.port = port
                 .parse()
-                .map_err(|_| ConfigError::Value(format!("the variable PORT is `{port}`; a port is 0 to 65535")))?;
+                .map_err(|_| ConfigError::Value(format!("the variable PORT is `{port}`; a port is 0 to 65535")))
+                .map_err(Problem::Plain)?;
         }
+        let by_flag = (flags.database.is_some(), flags.bus.is_some(), flags.name.is_some());
         let database = match flags.database.or(file.database) {
             Some(given) => given,
             None => Database::Sqlite(data_dir.join(database::FILE_NAME)),
         };
-        database.check().map_err(ConfigError::Value)?;
+        database.check().map_err(Clash::of([("database", by_flag.0)]))?;
         let name = flags.name.or(file.name).unwrap_or_else(|| "chat".to_owned());
         let name = chat_common::text::clean_label(&name, 100)
             .ok()
             .filter(|n| !n.is_empty())
-            .ok_or_else(|| ConfigError::Value("the name must be one line of 1 to 100 bytes".to_owned()))?;
+            .ok_or_else(|| "the name must be one line of 1 to 100 bytes".to_owned())
+            .map_err(Clash::of([("name", by_flag.2)]))?;
         let limits = file.limits.unwrap_or_default();
+        let relay_flags = [
+            ("relay_token", flags.relay_token.is_some()),
+            ("relay_open", flags.relay_open.is_some()),
+            ("relay_redis", flags.relay_redis.is_some()),
+        ];
         let relay = Relay {
             on: flags.relay.or(file.relay).unwrap_or_default(),
             token: flags.relay_token.or(file.relay_token),
             open: flags.relay_open.or(file.relay_open).unwrap_or_default(),
             redis: flags.relay_redis.or(file.relay_redis),
         };
-        relay.check().map_err(ConfigError::Value)?;
+        relay.check().map_err(Clash::of(relay_flags))?;
         let bus = flags.bus.or(file.bus).unwrap_or_default();
-        bus.check(&database).map_err(ConfigError::Value)?;
+        bus.check(&database).map_err(Clash::of([("bus", by_flag.1), ("database", by_flag.0)]))?;
+        let tls_flags = [("tls_cert", flags.tls_cert.is_some()), ("tls_key", flags.tls_key.is_some())];
+        let tls = tls_files(flags.tls_cert.or(file.tls_cert), flags.tls_key.or(file.tls_key));
+        let tls = tls.map_err(Clash::of(tls_flags))?;
+        let connections = flags.database_connections.or(file.database_connections).unwrap_or(CONNECTIONS);
+        connections_fit(connections)
+            .map_err(Clash::of([("database_connections", flags.database_connections.is_some())]))?;
         let log_default = Log::default();
         Ok(Self {
             listen,
             data_dir,
             key_file: flags.key_file.or(file.key_file),
+            tls,
             database,
-            database_connections: flags.database_connections.or(file.database_connections).unwrap_or(CONNECTIONS),
+            database_connections: connections,
             durability: flags.durability.or(file.durability).unwrap_or_default(),
             bus,
             feed: flags.feed.or(file.feed),

@@ -1,6 +1,7 @@
 //! Pure rules: who may do what, what a message may hold, when somebody counts as present. Nothing here waits.
 
 pub mod bucket;
+pub mod live;
 pub mod mention;
 pub mod permission;
 pub mod policy;
@@ -9,4 +10,5 @@ pub mod refusal;
 pub mod slack;
 pub mod throttle;
 
+pub use live::Live;
 pub use refusal::Refusal;

@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cluster::Signal;
+use crate::domain::Live;
 use crate::listen::{ConnHandle, Line, Lines};
 use crate::service::{self, Caller, Services};
 
@@ -167,14 +168,14 @@ pub struct Options {
     /// Our listener speaks TLS itself.
     pub tls: bool,
     /// Foreign origins whose pages may connect, as `https://app.example`.
-    pub allow_origin: Vec<String>,
+    pub allow_origin: Live<Vec<String>>,
     /// Every origin may shake hands (for the relay's namespaces); `/chat` is `forbidden` to foreign ones.
     pub relay: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { polling: true, websocket: true, tls: false, allow_origin: Vec::new(), relay: false }
+        Self { polling: true, websocket: true, tls: false, allow_origin: Live::default(), relay: false }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Accepts connections and serves HTTP/1 on each: no Nagle, a time and a size for the head, a share for each address,
+//! Accepts connections and serves HTTP/1 on each, over TLS where there is a certificate: no Nagle, a time and a size for the head, a share for each address,
 //! upgrades, and a stop in two steps (no new requests; then cut).
 
 use std::convert::Infallible;
@@ -15,12 +15,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 
-use super::{Caps, ConnHandle, Guarded, Permit, TrustedProxies, WRITE_STALL};
+use super::{Caps, ConnHandle, Guarded, Permit, Tls, TrustedProxies, WRITE_STALL};
+use crate::domain::Live;
 
 /// A request's head must be there after so long; an idle kept-alive connection is closed after it, too.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -41,7 +43,9 @@ const OVER_HEAD: &str = r#"{"error":{"code":"too_large","message":"the request's
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose word about the client is taken.
-    pub trusted: TrustedProxies,
+    pub trusted: Live<TrustedProxies>,
+    /// Every connection speaks TLS.
+    pub tls: Option<Tls>,
     /// Connections by address; behind a trusted proxy the client's address counts.
     pub caps: Caps,
     /// A request's head must be there after so long.
@@ -125,7 +129,10 @@ where
     let counted = if options.trusted.contains(peer.ip()) { exempt } else { peer.ip() };
     let Some(permit) = options.caps.take(counted) else {
         tracing::info!(address = %peer.ip(), "too many connections of this address");
-        turn_away(&stream);
+        // Before the handshake there is no answer that a client of TLS could read.
+        if options.tls.is_none() {
+            turn_away(&stream);
+        }
         return;
     };
     if let Err(error) = tune(&stream) {
@@ -134,8 +141,26 @@ where
     }
     let share = Arc::new(Share::new(permit, counted));
     let handle = ConnHandle::new(peer);
-    let task = connection(stream, handle, share, service.clone(), options.clone());
-    options.tracker.spawn(task);
+    let (service, tracker, options) = (service.clone(), &options.tracker, options.clone());
+    let guarded = {
+        let (handle, share) = (handle.clone(), share.clone());
+        |stream| Guarded::new(stream, handle, share, WRITE_STALL)
+    };
+    match options.tls.clone() {
+        None => tracker.spawn(connection(guarded(stream), handle, share, service, options)),
+        // A task of its own kind, so that a connection without TLS is not as large as one with it.
+        Some(tls) => tracker.spawn(async move {
+            let secured = tokio::select! {
+                secured = tls.secure(stream, guarded) => secured,
+                () = options.drain.cancelled() => return,
+            };
+            match secured {
+                Ok(Some(stream)) => connection(stream, handle, share, service, options).await,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, %peer, "no TLS connection came about"),
+            }
+        }),
+    };
 }
 
 fn head_bytes(request: &Request<Incoming>) -> usize {
@@ -176,14 +201,15 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(USER_TIMEOUT))
 }
 
-async fn connection<S, B>(stream: TcpStream, handle: ConnHandle, share: Arc<Share>, service: S, options: Options)
+async fn connection<I, S, B>(stream: I, handle: ConnHandle, share: Arc<Share>, service: S, options: Options)
 where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let io = TokioIo::new(Guarded::new(stream, handle.clone(), share.clone(), WRITE_STALL));
+    let io = TokioIo::new(stream);
     let (own, peer) = (handle.clone(), handle.peer.ip());
     let (drain, cut, head_time) = (options.drain.clone(), options.cut.clone(), options.head_time);
     let answer = service_fn(move |mut request: Request<Incoming>| {
@@ -245,7 +271,8 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let options = Options {
-            trusted: TrustedProxies::new(trusted.iter().map(|s| s.parse().unwrap()).collect()),
+            trusted: TrustedProxies::new(trusted.iter().map(|s| s.parse().unwrap()).collect()).into(),
+            tls: None,
             caps: Caps::new(share),
             head_time,
             drain: CancellationToken::new(),

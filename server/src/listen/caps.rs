@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counts connections by address. The map holds only addresses that are connected now, so it is as bounded as the
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Caps {
     // A std mutex is enough: one lock for an insert or a remove, never across an await.
     open: Arc<Mutex<HashMap<IpAddr, u32>>>,
-    max: u32,
+    max: Arc<AtomicU32>,
 }
 
 /// One counted connection; it is given back on drop.
@@ -23,7 +24,12 @@ pub struct Permit {
 impl Caps {
     /// At most `max` connections for one address.
     pub fn new(max: u32) -> Self {
-        Self { open: Arc::default(), max }
+        Self { open: Arc::default(), max: Arc::new(AtomicU32::new(max)) }
+    }
+
+    /// From now on at most `max`; connections beyond it that are there go on.
+    pub fn set(&self, max: u32) {
+        self.max.store(max, Ordering::Relaxed);
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
@@ -38,7 +44,7 @@ impl Caps {
         }
         let mut open = self.open();
         let count = open.entry(address).or_insert(0);
-        if *count >= self.max {
+        if *count >= self.max.load(Ordering::Relaxed) {
             return None;
         }
         *count += 1;
@@ -88,7 +94,12 @@ mod tests {
         assert!(caps.take(a).is_none());
         assert!(caps.take("203.0.113.10".parse().unwrap()).is_some());
         drop(first);
-        assert!(caps.take(a).is_some());
+        let again = caps.take(a).unwrap();
+        caps.clone().set(3);
+        let _third = caps.take(a).unwrap();
+        caps.set(1);
+        drop(again);
+        assert!(caps.take(a).is_none(), "those that are there go on, no further one comes");
     }
 
     #[test]

@@ -33,6 +33,7 @@ use crate::cluster::Bus;
 use crate::cluster::local::Listener;
 use crate::cluster::wire::Topic;
 use crate::config;
+use crate::domain::Live;
 use crate::domain::bucket::Rate;
 use crate::listen::Lines;
 
@@ -55,7 +56,7 @@ pub struct Parts {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is allowed.
-    pub limits: Arc<Limits>,
+    pub limits: Live<Limits>,
     /// The bus to nodes of ours and what comes over it for the relay; `None`: there are no others.
     pub bus: Option<(Arc<dyn Bus>, Listener)>,
 }
@@ -69,7 +70,7 @@ struct Core {
     share: Share,
     lines: Arc<dyn Lines>,
     clock: Arc<dyn Clock>,
-    limits: Arc<Limits>,
+    limits: Live<Limits>,
     dropped: Dropped,
     draining: AtomicBool,
     tasks: TaskTracker,
@@ -126,7 +127,7 @@ fn uid() -> String {
 }
 
 impl Core {
-    fn new(share: Share, lines: Arc<dyn Lines>, clock: Arc<dyn Clock>, limits: Arc<Limits>) -> Self {
+    fn new(share: Share, lines: Arc<dyn Lines>, clock: Arc<dyn Clock>, limits: Live<Limits>) -> Self {
         Self {
             uid: uid(),
             hub: Hub::default(),

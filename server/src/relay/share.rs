@@ -148,7 +148,7 @@ mod tests {
     fn node(bus: &Arc<Both>, local: &LocalBus) -> Arc<Core> {
         let signals = local.listen(Lane::Relay).unwrap();
         let (share, feed) = over_bus(Arc::clone(bus) as Arc<dyn Bus>);
-        let core = Arc::new(Core::new(share, Arc::new(NoLines), Arc::new(SystemClock), Arc::new(Limits::default())));
+        let core = Arc::new(Core::new(share, Arc::new(NoLines), Arc::new(SystemClock), Limits::default().into()));
         tokio::spawn(feed);
         tokio::spawn(hear(Arc::clone(&core), signals, Interest::none()));
         core

@@ -33,6 +33,7 @@ pub use openapi::document;
 pub use routes::router;
 
 use crate::cluster::tap::Tap;
+use crate::domain::Live;
 use crate::domain::policy::Policy;
 use crate::service::Services;
 
@@ -48,9 +49,9 @@ pub struct Parts {
     /// The use cases.
     pub services: Arc<Services>,
     /// Who may come in.
-    pub policy: Policy,
+    pub policy: Live<Policy>,
     /// Foreign origins whose pages may use the interface, as in the header, in lower case.
-    pub allow_origin: Vec<String>,
+    pub allow_origin: Live<Vec<String>>,
     /// Stirs those who wait for entries.
     pub tap: Tap,
     /// How many Socket.IO connections there are.

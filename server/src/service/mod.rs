@@ -41,6 +41,7 @@ pub use caller::{Caller, Proof};
 pub use error::{Error, Result};
 
 use crate::cluster::Bus;
+use crate::domain::Live;
 use crate::storage::{NodeId, Store};
 
 /// How often what runs out (presence, typing, counts) is looked at.
@@ -55,8 +56,8 @@ pub struct Services {
     pub bus: Arc<dyn Bus>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What is allowed.
-    pub limits: Arc<Limits>,
+    /// What is allowed; a reload of the configuration changes it.
+    pub limits: Live<Limits>,
     /// Who answers.
     pub server: Arc<ServerInfo>,
     /// Keys and password hashing.
@@ -107,7 +108,7 @@ impl Services {
             store: parts.store,
             bus: parts.bus,
             clock: parts.clock,
-            limits: Arc::new(parts.limits),
+            limits: Live::new(parts.limits),
             server: Arc::new(parts.server),
             auth: parts.auth,
             limiter: limiter::Limiter::default(),

@@ -6,7 +6,7 @@ use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::config::{self, Log, LogFormat};
 
@@ -24,19 +24,36 @@ const DISCREET: [&str; 7] = [
 /// Libraries whose lines are noise: what they meet, our own code says once and in plain words.
 const SILENT: [&str; 2] = ["rskafka", "rsasl"];
 
-/// Starts logging; called once by the program, never by a library user. A second call changes nothing.
-pub fn start(log: &Log) {
-    let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    if let Err(error) = subscriber(log, color, std::io::stderr).try_init() {
-        tracing::debug!(%error, "logging was started before");
+/// Exchanges what is logged while the program runs.
+#[derive(Clone, Debug)]
+pub struct Filter(reload::Handle<EnvFilter, Registry>);
+
+impl Filter {
+    /// From now on by this filter; one that cannot be read changes nothing.
+    pub fn set(&self, filter: &str) {
+        let Ok(filter) = EnvFilter::try_new(filter) else { return };
+        if let Err(error) = self.0.reload(filter) {
+            tracing::debug!(%error, "logging was started elsewhere");
+        }
     }
 }
 
-fn subscriber<W>(log: &Log, color: bool, to: W) -> impl Subscriber + Send + Sync
+/// Starts logging; called once by the program, never by a library user. A second call changes nothing.
+pub fn start(log: &Log) -> Filter {
+    let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let (subscriber, filter) = subscriber(log, color, std::io::stderr);
+    if let Err(error) = subscriber.try_init() {
+        tracing::debug!(%error, "logging was started before");
+    }
+    filter
+}
+
+fn subscriber<W>(log: &Log, color: bool, to: W) -> (impl Subscriber + Send + Sync + use<W>, Filter)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new(config::DEFAULT_FILTER));
+    let (filter, handle) = reload::Layer::new(filter);
     let base = tracing_subscriber::fmt::layer().with_writer(to).with_ansi(color);
     let lines = match log.format {
         LogFormat::Text => base.boxed(),
@@ -44,7 +61,7 @@ where
     };
     // Without the hint no level is ruled out beforehand, and every line a library might log costs time.
     let discreet = filter_fn(is_discreet).with_max_level_hint(LevelFilter::TRACE);
-    tracing_subscriber::registry().with(lines.with_filter(filter.and(discreet)))
+    (tracing_subscriber::registry().with(lines.with_filter(filter.and(discreet))), Filter(handle))
 }
 
 fn is_discreet(event: &Metadata<'_>) -> bool {
@@ -76,7 +93,7 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let log = Log { filter: filter.to_owned(), format };
-        tracing::subscriber::with_default(subscriber(&log, false, move || writer.clone()), || {
+        tracing::subscriber::with_default(subscriber(&log, false, move || writer.clone()).0, || {
             tracing::debug!(target: "engineioxide::socket", "packet: secret");
             tracing::trace!(target: "hyper::proto", "header: secret");
             tracing::warn!(target: "engineioxide::socket", "closed");
@@ -94,6 +111,26 @@ mod tests {
             assert!(text.contains("closed") && text.contains("ours"), "{text}");
         }
         assert!(!logged("info", LogFormat::Text).contains("ours"));
+    }
+
+    #[test]
+    fn the_filter_can_be_exchanged_and_stays_discreet() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = Log { filter: "error".to_owned(), format: LogFormat::Text };
+        let (subscriber, filter) = subscriber(&log, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let tell = |what: &str| {
+                tracing::debug!("{what}");
+                tracing::debug!(target: "engineioxide::socket", "packet: secret");
+            };
+            tell("before");
+            filter.set("no=such=filter");
+            filter.set("trace");
+            tell("after");
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("after") && !text.contains("before") && !text.contains("secret"), "{text}");
     }
 
     #[test]

@@ -27,8 +27,28 @@ fn each_mistake_is_named_with_its_place() {
 }
 
 #[test]
-fn a_file_that_is_named_and_not_there_is_an_error() {
-    let flags = Flags { config: Some("/nowhere/c.toml".into()), ..Flags::default() };
-    let said = Config::load(flags, &|_| None).unwrap_err().to_string();
-    assert!(said.starts_with("cannot read the configuration /nowhere/c.toml: "), "{said}");
+fn a_file_that_cannot_be_read_is_an_error_that_names_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("latin.toml"), b"name = \"x\"\n# caf\xe9\n").unwrap();
+    for (path, said) in [
+        ("nowhere.toml", "; name the right one with --config, or write one: chat-server config default"),
+        ("", "; name the file within it"),
+        ("latin.toml", "latin.toml:2:6: this is no UTF-8; save the file as UTF-8"),
+    ] {
+        let flags = Flags { config: Some(at(path)), ..Flags::default() };
+        let error = Config::load(flags, &|_| None).unwrap_err().to_string();
+        assert!(error.contains(&at(path).display().to_string()) && error.ends_with(said), "{error}");
+    }
+}
+
+#[test]
+fn what_a_flag_says_is_not_looked_for_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.toml");
+    std::fs::write(&file, "bus = \"local\"\n").unwrap();
+    let bus = Some("redis://127.0.0.1".parse().unwrap());
+    let flags = Flags { config: Some(file), data_dir: Some("/nowhere".into()), bus, ..Flags::default() };
+    let error = Config::load(flags, &|_| None).unwrap_err().to_string();
+    assert!(error.starts_with("--bus connects nodes"), "{error}");
 }

@@ -249,6 +249,9 @@ impl Api {
         if reason.is_empty() {
             reason = error.to_string();
         }
+        if let Some(plain) = untrusted(&reason) {
+            reason = plain;
+        }
         let server = self.server.to_string();
         if error.is_connect() {
             ApiError::Unreachable { server, reason }
@@ -258,6 +261,27 @@ impl Api {
             ApiError::NoAnswer { server, reason }
         }
     }
+}
+
+/// What the TLS library says, in words that lead on; `None`: it is about something else.
+fn untrusted(reason: &str) -> Option<String> {
+    if reason.contains("wrong version number") || reason.contains("packet length too long") {
+        return Some("it does not speak TLS there; write http:// in place of https://".to_owned());
+    }
+    if !reason.contains("certificate verify failed") {
+        return None;
+    }
+    let why = reason.rsplit_once('(').map_or("it is not trusted", |(_, why)| why.trim_end_matches(')'));
+    Some(match why {
+        "certificate has expired" => "its certificate has expired; its administrator must renew it".to_owned(),
+        _ if why.contains("mismatch") => {
+            format!("its certificate is for another name ({why}); take the address that it is made for")
+        }
+        _ => format!(
+            "its certificate is not trusted on this machine ({why}); if you know who made it, name the file of that authority: \
+             --ca-file FILE, or ca_file in the configuration"
+        ),
+    })
 }
 
 /// Why an answer cannot be used.

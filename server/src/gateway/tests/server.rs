@@ -24,6 +24,7 @@ use crate::cluster::envelope::Lineage;
 use crate::cluster::local::LocalBus;
 use crate::cluster::testing::Exchange;
 use crate::cluster::{Bus, Signal};
+use crate::domain::Live;
 use crate::gateway::{self, GatewayHandle, Options};
 use crate::listen;
 use crate::service::{Caller, Parts, Services, accounts};
@@ -100,7 +101,8 @@ impl Server {
         let addr = listener.local_addr().unwrap();
         let options = listen::Options {
             head_time: listen::HEAD_TIME,
-            trusted: listen::TrustedProxies::default(),
+            trusted: Live::default(),
+            tls: None,
             caps: listen::Caps::new(1_000),
             drain: stop.clone(),
             cut: stop.clone(),

@@ -158,7 +158,7 @@ async fn a_foreign_origin_is_refused_before_the_handshake() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{headers}: {answer}");
         assert!(!answer.to_lowercase().contains("access-control-allow-origin"));
     }
-    let listed = Options { allow_origin: vec!["https://app.example".into()], ..Options::default() };
+    let listed = Options { allow_origin: vec!["https://app.example".into()].into(), ..Options::default() };
     let server = Server::with(chat_common::Limits::default(), listed).await;
     let answer = handshake(&server, "Origin: https://app.example\r\n").await;
     assert!(answer.to_lowercase().contains("access-control-allow-origin: https://app.example"), "{answer}");
