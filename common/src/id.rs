@@ -16,7 +16,7 @@ pub struct UserId(u64);
 
 impl UserId {
     /// From random bits; the highest is dropped so that a database's signed integer holds it.
-    pub fn from_bits(bits: u64) -> Self {
+    pub const fn from_bits(bits: u64) -> Self {
         Self(bits & (u64::MAX >> 1))
     }
 

@@ -11,6 +11,7 @@ pub mod domain;
 pub mod gateway;
 pub mod lifecycle;
 pub mod listen;
+pub mod measure;
 pub mod relay;
 pub mod rest;
 pub mod service;
@@ -18,3 +19,4 @@ pub mod storage;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;
+pub mod trail;

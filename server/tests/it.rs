@@ -5,6 +5,7 @@ mod it {
     mod access;
     mod accounts;
     mod admin;
+    mod audit;
     mod config;
     mod document;
     mod events;
@@ -12,6 +13,7 @@ mod it {
     mod messages;
     mod process;
     mod rooms;
+    mod watch;
     mod wire;
     mod world;
 }

@@ -2,6 +2,7 @@
 //!
 //! One family a file; the name of an event stands in one place, its [`Request::NAME`] or [`server::ServerEvent`].
 
+pub mod admin;
 pub mod custom;
 pub mod history;
 pub mod member;

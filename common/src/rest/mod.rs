@@ -23,6 +23,9 @@ macro_rules! secret_debug {
 pub struct ErrorReply {
     /// What went wrong.
     pub error: ErrorBody,
+    /// The request's, as in the header `X-Request-Id`; the server's log knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// `POST /auth/register`
@@ -369,6 +372,9 @@ pub struct InviteInfo {
 pub struct Invites {
     /// Newest first.
     pub invites: Vec<InviteInfo>,
+    /// There are more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<crate::Cursor>,
 }
 
 /// A user as an admin sees it.

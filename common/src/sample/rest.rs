@@ -17,7 +17,13 @@ pub(super) fn all() -> Vec<Sample> {
 fn sessions() -> Vec<Sample> {
     let (who, password) = ("ana".to_owned(), "correct horse".to_owned());
     vec![
-        sample("REST error", &ErrorReply { error: ErrorBody::invalid("text", "the text is empty") }),
+        sample(
+            "REST error",
+            &ErrorReply {
+                error: ErrorBody::invalid("text", "the text is empty"),
+                request_id: Some("4f1c7d9a2b3e5f60".to_owned()),
+            },
+        ),
         sample(
             "POST /auth/register",
             &Register { name: who.clone(), password: password.clone(), invite: Some("c0de".into()) },

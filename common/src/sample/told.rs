@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 use super::{
     Sample, ana, created, cursor, direct_summary, entry, epoch, guest, key, later, lobby, sample, summary, thumb,
 };
+use crate::event::admin::{
+    self, Connections, Latency, NodeInfo, Person, Queue, Rates, RoomLoad, SlowReader, Snapshot, Tick, Totals, Usage,
+};
 use crate::event::server::{EntryBody, Hint, Ready, Removal, ServerInfo, ServerRole};
 use crate::event::{Empty, Reply};
 use crate::model::{Role, RoomKind, Status};
+use crate::rest::AuditLine;
 use crate::{ErrorBody, ErrorCode, Limits, Seq};
 
 pub(super) fn all() -> Vec<Sample> {
@@ -19,6 +23,7 @@ pub(super) fn all() -> Vec<Sample> {
         Sample { name: if i < 2 { format!("{name} ({i})") } else { name.to_owned() }, ..again }
     }));
     all.extend(hints().into_iter().map(|hint| sample(hint.name(), &hint)));
+    all.extend([sample(admin::SNAPSHOT, &snapshot()), sample(admin::TICK, &tick()), sample(admin::AUDIT, &line())]);
     all
 }
 
@@ -38,6 +43,55 @@ pub(super) fn ready() -> Sample {
             blocked: vec![ana().id],
         },
     )
+}
+
+fn line() -> AuditLine {
+    AuditLine {
+        at: later(),
+        actor: Some(ana()),
+        action: "member:ban".into(),
+        subject: "~bob in lobby".into(),
+        detail: Some("spam".into()),
+    }
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot { tick: tick(), audit: vec![line(), AuditLine { actor: None, detail: None, ..line() }] }
+}
+
+fn tick() -> Tick {
+    Tick {
+        at: later(),
+        server: ServerInfo { name: "chat".into(), version: "0.1.0".into(), node: "n1".into() },
+        uptime_s: 3_600,
+        store: "ok".into(),
+        bus: "ok".into(),
+        rates: Rates { messages: 12.5, deliveries: 250.0, requests: 14.0, refusals: 0.5, commits: 8.0 },
+        totals: Totals { messages: 1_000, deliveries: 20_000, slow_readers: 1, repaired: 2, auth_failures: 3 },
+        commit: Latency { p50_ms: Some(2.5), p99_ms: Some(11.0) },
+        lag: Latency::default(),
+        connections: Connections { websocket: 20, polling: 1, users: 17 },
+        queue: Queue { packets: 2, bytes: 512 },
+        process: Usage { cpu_percent: Some(3.5), resident_bytes: Some(48_000_000), open_fds: None },
+        rooms: vec![RoomLoad { room: lobby(), per_second: 12.5, entries: 900, followers: 20 }],
+        people: vec![Person {
+            user: guest().name,
+            conn: 7,
+            transport: "websocket".into(),
+            queue_packets: 2,
+            queue_bytes: 512,
+            requests: 1,
+            age_s: 60,
+        }],
+        slow: vec![SlowReader { at: later(), user: guest().name }],
+        nodes: vec![NodeInfo {
+            node: "n1".into(),
+            address: "10.0.0.11:6969".into(),
+            version: "0.1.0".into(),
+            since: later(),
+            own: true,
+        }],
+    }
 }
 
 fn refusal() -> Sample {

@@ -59,7 +59,7 @@ pub async fn run(options: &Options) -> Result<()> {
 async fn one(url: &str, options: &Options) -> Result<(Duration, Duration, f64)> {
     let store = Arc::new(PostgresStore::open(PostgresOptions::new(url), Arc::new(SystemClock)).await?);
     let ours = store::load_into(store.clone(), options.senders, options.messages).await?;
-    let (commits, messages) = store.batches();
+    let (commits, messages) = store.commits().counts();
     let bare = bare(url, options).await?;
     #[expect(clippy::cast_precision_loss, reason = "figures")]
     let batch = messages as f64 / commits.max(1) as f64;

@@ -236,8 +236,7 @@ impl Server {
     /// Connections on `/chat`, as the metrics tell.
     pub async fn connections(&self) -> u64 {
         let metrics = crate::raw::get(&self.address(), "/metrics", "").await;
-        let line = metrics.lines().find_map(|l| l.strip_prefix("chat_connections "));
-        line.and_then(|n| n.trim().parse().ok()).unwrap_or_else(|| panic!("no chat_connections in {metrics}"))
+        figure(&metrics, "chat_connections").unwrap_or_else(|| panic!("no chat_connections in {metrics}")) as u64
     }
 
     /// REST without a token.
@@ -323,6 +322,16 @@ fn ready(line: &str) -> Option<(bool, u16)> {
     Some((scheme == "https", place.rsplit_once(':')?.1.trim_end_matches('/').parse().ok()?))
 }
 
+/// A metric's value, the sum of all its series; `None`: it is not there.
+pub fn figure(metrics: &str, name: &str) -> Option<f64> {
+    let series = metrics.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let value = if rest.starts_with('{') { rest.rsplit_once("} ")?.1 } else { rest.strip_prefix(' ')? };
+        value.trim().parse::<f64>().ok()
+    });
+    series.reduce(|sum, n| sum + n)
+}
+
 /// Sends a signal to a process of ours.
 pub fn signal(pid: u32, name: &str) {
     let done = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
@@ -342,7 +351,13 @@ fn keep(pipe: impl Read + Send + 'static, said: Arc<Mutex<String>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::ready;
+    use super::{figure, ready};
+
+    #[test]
+    fn a_figure_is_the_sum_of_its_series() {
+        let text = "# TYPE a gauge\na{x=\"1\"} 2\na{x=\"2\"} 3\nab 9\nb 1.5\n";
+        assert_eq!((figure(text, "a"), figure(text, "b"), figure(text, "c")), (Some(5.0), Some(1.5), None));
+    }
 
     #[test]
     fn the_port_stands_in_the_ready_line() {

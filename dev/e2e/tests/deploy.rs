@@ -95,3 +95,86 @@ fn the_balancers_themselves_find_their_files_right() {
         chat_services::haproxy_accepts(&path).unwrap_or_else(|e| panic!("{file}: {e:#}"));
     }
 }
+
+/// Names of metrics in a text, with what Prometheus appends to those of histograms taken off.
+fn metrics(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let ours = words.filter(|w| w.starts_with("chat_") || (w.starts_with("process_") && w.len() > 8));
+    let mut names: Vec<String> = ours
+        .map(|w| {
+            let whole = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| w.strip_suffix(suffix)).unwrap_or(w);
+            whole.to_owned()
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The table of `docs/metrics.md`, which the server's own test compares with what is served: name and labels.
+fn table() -> Vec<(String, String)> {
+    let document = std::fs::read_to_string(program::root().join("docs/metrics.md")).expect("the document");
+    let rows = document.lines().filter_map(|l| l.strip_prefix("| `"));
+    rows.map(|row| {
+        let mut cells = row.split('|').map(str::trim);
+        (cells.next().unwrap_or_default().trim_matches('`').to_owned(), cells.nth(1).unwrap_or_default().to_owned())
+    })
+    .collect()
+}
+
+#[test]
+fn dashboard_and_alerts_name_what_is_there() {
+    let table = table();
+    assert!(table.len() > 40, "docs/metrics.md has lost its table");
+    for file in ["grafana/chat.json", "prometheus/alerts.yml", "prometheus/alerts.test.yml"] {
+        let text = balance::deployed(file);
+        let found = metrics(&text);
+        assert!(found.len() > 10, "{file} names next to nothing: {found:?}");
+        for name in found {
+            assert!(
+                table.iter().any(|(known, _)| *known == name),
+                "{file} names {name}, which docs/metrics.md does not"
+            );
+        }
+    }
+    let dashboard: serde_json::Value = serde_json::from_str(&balance::deployed("grafana/chat.json")).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let mut ids: Vec<_> = panels.iter().map(|p| p["id"].as_u64().expect("an id")).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), panels.len(), "two panels of one id");
+    let drawn = panels.iter().filter(|p| p["type"] != "row");
+    for panel in drawn {
+        let targets = panel["targets"].as_array().expect("targets");
+        assert!(targets.iter().all(|t| t["expr"].as_str().is_some_and(|e| !metrics(e).is_empty())), "{panel}");
+    }
+}
+
+#[test]
+fn the_alerts_fire_where_they_must() {
+    let test = "the_alerts_fire_where_they_must";
+    if !services::programs(test, &["promtool"]) {
+        return;
+    }
+    let folder = program::root().join("deploy/prometheus");
+    let run = |folder: &std::path::Path, args: &[&str]| {
+        let output = Command::new("promtool").args(args).current_dir(folder).output().expect("promtool starts");
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    for args in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]] {
+        let (good, said) = run(&folder, &args);
+        assert!(good, "promtool {args:?}:\n{said}");
+    }
+    // Every alert has its test, and the tests notice one that does not fire any more.
+    let (rules, tests) = (balance::deployed("prometheus/alerts.yml"), balance::deployed("prometheus/alerts.test.yml"));
+    for name in rules.lines().filter_map(|l| l.trim().strip_prefix("- alert: ")) {
+        assert!(tests.contains(&format!("alertname=\"{name}\"")), "no test says that {name} fires");
+        assert!(tests.contains(&format!("alertname: {name}}}")), "no test says that {name} is silent");
+    }
+    let copy = tempfile::tempdir().expect("a folder");
+    std::fs::write(copy.path().join("alerts.test.yml"), tests).expect("written");
+    std::fs::write(copy.path().join("alerts.yml"), rules.replace("chat_bus_up == 0", "chat_bus_up == 7"))
+        .expect("written");
+    let (good, said) = run(copy.path(), &["test", "rules", "alerts.test.yml"]);
+    assert!(!good && said.contains("ChatBusDown"), "{said}");
+}

@@ -7,7 +7,7 @@ use chat_e2e::program::root;
 const SERVER: Rules = Rules {
     own_names: &["chat_server"],
     layers: &[
-        &["domain", "testing"],
+        &["domain", "measure", "testing", "trail"],
         &["listen", "storage"],
         // Presence, the order of delivery and the repair of holes read the store's traits.
         &["config", "lifecycle"],
@@ -27,6 +27,8 @@ const SERVER: Rules = Rules {
         ("socketioxide", &["gateway/", "relay/"]),
         ("axum", &["rest/", "relay/", "app/"]),
         ("utoipa_axum", &["rest/"]),
+        ("ratatui", &["cli/top/"]),
+        ("crossterm", &["cli/top/"]),
     ],
 };
 

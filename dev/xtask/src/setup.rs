@@ -10,7 +10,7 @@ use crate::sh;
 /// What to set up.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also what the tests need: Node.js, Python 3, PostgreSQL, Redis, nginx, HAProxy, Java with Maven.
+    /// Also what the tests need: Node.js, Python 3, PostgreSQL, Redis, nginx, HAProxy, Prometheus, Java with Maven.
     #[arg(long)]
     tests: bool,
 }
@@ -48,6 +48,11 @@ const TESTS: &[Need] = &[
     Need { what: "PostgreSQL", packages: &["postgresql"], present: chat_services::has_postgres },
     Need { what: "Redis", packages: &["redis-server"], present: || chat_services::find("redis-server").is_some() },
     Need { what: "nginx", packages: &["nginx"], present: || chat_services::find("nginx").is_some() },
+    Need {
+        what: "Prometheus",
+        packages: &["prometheus"],
+        present: || chat_services::find("promtool").is_some() && chat_services::find("prometheus").is_some(),
+    },
     Need { what: "libfaketime", packages: &["libfaketime"], present: || chat_services::faketime().is_some() },
     Need { what: "HAProxy", packages: &["haproxy"], present: || chat_services::find("haproxy").is_some() },
     Need {
@@ -116,7 +121,7 @@ before=$(units)
 apt-get install -y -qq --no-install-recommends "$@" || exit
 for unit in $(units); do
   printf '%s\n' "$before" | grep -qxF "$unit" && continue
-  case $unit in postgresql*|redis*|nginx*|haproxy*) systemctl disable --quiet "$unit" ;; esac
+  case $unit in postgresql*|redis*|nginx*|haproxy*|prometheus*) systemctl disable --quiet "$unit" ;; esac
 done
 exit 0
 "#;

@@ -52,12 +52,26 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Job::Print(text) => print(&text),
         Job::Healthcheck => print(&healthcheck(&load(cli.flags)?)?),
         Job::Openapi => print(&serde_json::to_string_pretty(&rest::document())?),
-        Job::Ask(request) => {
+        Job::Ask { request, json } => {
             let config = load(cli.flags)?;
             telemetry::start(&config.log);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let reply = runtime.block_on(ask(&config, request))?;
-            print(&show(&reply))
+            print(&show(&reply, json))
+        }
+        Job::Follow(audit) => {
+            let config = load(cli.flags)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(audit.follow(&config.data_dir))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Job::Top(top) => {
+            let config = load(cli.flags)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let code = runtime.block_on(top.run(&config.data_dir))?;
+            // A key that is still waited for must not hold the process.
+            runtime.shutdown_background();
+            Ok(ExitCode::from(code))
         }
         Job::Serve => {
             let flags = cli.flags;
@@ -151,7 +165,7 @@ async fn ask(config: &Config, request: Request) -> anyhow::Result<Reply> {
     // Nobody is connected, so nobody has to be told: the signals are dropped with their end.
     let (bus, _signals) = LocalBus::new();
     let services = Arc::new(Services::new(open::parts(config, store, Arc::new(bus), node::new_id()?)?));
-    let reply = admin::execute(&Desk { services: services.clone(), backup }, request).await;
+    let reply = admin::execute(&Desk { services: services.clone(), backup, overview: None }, request).await;
     services.drain().await;
     services.store.close().await;
     Ok(reply?)

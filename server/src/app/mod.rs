@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 
 pub use command::main;
 
@@ -29,6 +30,7 @@ use crate::lifecycle::Lifecycle;
 use crate::listen::{self, Caps, Tls, TrustedProxies};
 use crate::relay::{self, RelayHandle};
 use crate::rest::{self, Rest};
+use crate::service::overview::Overview;
 use crate::service::{self, Services, presence};
 
 /// The first answer of the store is waited for so long.
@@ -48,6 +50,8 @@ const CLOSE_TIME: Duration = Duration::from_secs(4);
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where `/metrics` is served, if not there.
+    pub metrics_address: Option<SocketAddr>,
     /// What is in force, where it was not changed since.
     config: Config,
     /// Who may come in, and why.
@@ -69,8 +73,12 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let life = Lifecycle::default();
     let tls = config.tls.as_ref().map(reload::certificate).transpose()?.map(Tls::new);
     // First of all the address: a second server on the same machine is told about the port, not about the database.
-    let listener = bind(&config.listen).await?;
+    let listener = bind("--listen", &config.listen).await?;
     let address = listener.local_addr()?;
+    let metrics = match &config.metrics_listen {
+        Some(listen) => Some(bind("--metrics-listen", listen).await?),
+        None => None,
+    };
     open::data_dir(&config.data_dir)?;
     let open::Opened { store, died, backup } = open::store(&config).await?;
     let (local, signals) = LocalBus::new();
@@ -93,6 +101,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         let about = service::node::About { address: address.to_string(), bus };
         service::node::run(services, about, move || fenced.fence(), life.end.clone())
     });
+    let overview = Overview::new(&services, Arc::new(gateway.clone()));
+    gateway.serve_admin(overview.clone());
+    life.worker("overview", overview.clone().run(life.end.clone()));
     let watched = gateway.clone();
     life.worker("gateway", async move { watched.ended().await });
     let feed = feed::start(&config, &services, &tap, &life)?;
@@ -105,15 +116,13 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         policy: policy.clone(),
         allow_origin: allow_origin.clone(),
         tap,
-        connections: {
-            let gateway = gateway.clone();
-            Arc::new(move || gateway.connections())
-        },
+        edge: Arc::new(gateway.clone()),
+        data_dir: config.data_dir.clone(),
+        metrics_apart: metrics.is_some(),
         feed,
         relay: relay.as_ref().map(told_of_relay),
         drain: life.drain.clone(),
     });
-    let service = tower::Layer::layer(&layer, rest::router(rest).merge(routes));
     let trusted = Live::new(TrustedProxies::new(config.trusted_proxy.clone()));
     let caps = Caps::new(config.limits.connections_per_address);
     let options = listen::Options {
@@ -125,13 +134,15 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         cut: life.end.clone(),
         tracker: life.tracker.clone(),
     };
+    let metrics_address = serve_metrics(metrics, &rest, &options, &life)?;
+    let service = tower::Layer::layer(&layer, rest::router(rest).merge(routes));
     life.worker("listener", async move {
         listen::serve(listener, service, options).await;
         Ok(())
     });
     match admin::bind(&config.data_dir) {
         Ok(bound) => {
-            let desk = Desk { services: services.clone(), backup };
+            let desk = Desk { services: services.clone(), backup, overview: Some(overview) };
             life.worker("admin socket", admin::serve(bound, desk, life.drain.clone()));
         }
         // The chat works without it; `chat-server user …` then needs the server stopped.
@@ -145,7 +156,41 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     if let Some(tls) = tls.clone() {
         life.worker("certificate", reload::remind(tls));
     }
-    Ok(Running { address, config, policy, allow_origin, trusted, caps, tls, services, bus, life, gateway, relay })
+    Ok(Running {
+        address,
+        metrics_address,
+        config,
+        policy,
+        allow_origin,
+        trusted,
+        caps,
+        tls,
+        services,
+        bus,
+        life,
+        gateway,
+        relay,
+    })
+}
+
+/// Serves `/metrics` at its own address, without TLS, to the end of the drain: it is then that one looks. Who waits for
+/// connections to end does not wait for these.
+fn serve_metrics(
+    listener: Option<TcpListener>,
+    rest: &Rest,
+    options: &listen::Options,
+    life: &Lifecycle,
+) -> anyhow::Result<Option<SocketAddr>> {
+    let Some(listener) = listener else { return Ok(None) };
+    let address = listener.local_addr()?;
+    let (drain, tracker) = (life.end.clone(), TaskTracker::new());
+    let options = listen::Options { tls: None, drain, tracker, ..options.clone() };
+    let routes = rest::metrics::router(rest.clone());
+    life.worker("metrics listener", async move {
+        listen::serve(listener, routes, options).await;
+        Ok(())
+    });
+    Ok(Some(address))
 }
 
 /// As the `Origin` header has them.
@@ -194,21 +239,23 @@ fn relay(
     Ok((routes, Some(handle)))
 }
 
-async fn bind(listen: &Listen) -> anyhow::Result<TcpListener> {
+async fn bind(flag: &str, listen: &Listen) -> anyhow::Result<TcpListener> {
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host((listen.host.as_str(), listen.port))
         .await
-        .with_context(|| format!("cannot find the host of --listen {listen}"))?
+        .with_context(|| format!("cannot find the host of {flag} {listen}"))?
         .collect();
-    let address = addresses.first().with_context(|| format!("the host of --listen {listen} has no address"))?;
+    let address = addresses.first().with_context(|| format!("the host of {flag} {listen} has no address"))?;
     listen::bind(*address).map_err(|error| {
         let next = match error.kind() {
             std::io::ErrorKind::AddrInUse => {
-                "another program listens there; stop it, or take another port with --listen HOST:PORT (port 0: any)"
+                format!(
+                    "another program listens there; stop it, or take another port with {flag} HOST:PORT (port 0: any)"
+                )
             }
             std::io::ErrorKind::PermissionDenied => {
-                "ports below 1024 need a privilege; take a higher one with --listen"
+                format!("ports below 1024 need a privilege; take a higher one with {flag}")
             }
-            _ => "this machine has no such address; name one of its own with --listen",
+            _ => format!("this machine has no such address; name one of its own with {flag}"),
         };
         anyhow::anyhow!("cannot listen on {listen}: {error}: {next}")
     })
@@ -229,8 +276,9 @@ impl Running {
     /// The first lines on standard output; the first one is what supervisors and tests look for.
     pub fn greeting(&self) -> String {
         let bus = self.bus.as_ref().map(|bus| format!("bus: {bus}\n")).unwrap_or_default();
+        let metrics = self.metrics_address.map(|at| format!("metrics: http://{at}/metrics\n")).unwrap_or_default();
         format!(
-            "chat-server {} ready on {}\ndata folder: {}\n{bus}access: {}\n\
+            "chat-server {} ready on {}\ndata folder: {}\n{bus}{metrics}access: {}\n\
              the first admin: chat-server user add NAME --admin{}",
             env!("CARGO_PKG_VERSION"),
             self.url(),

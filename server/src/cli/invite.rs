@@ -5,6 +5,7 @@ use chat_common::rest::CreateInvite;
 use clap::Subcommand;
 
 use super::admin::Request;
+use super::asking::Asks;
 
 /// `invite …`
 #[derive(Debug, Subcommand)]
@@ -20,16 +21,21 @@ pub enum Command {
     },
     /// List the invitations that are still good
     List,
+    /// Take an invitation back
+    Delete {
+        /// Which, as `list` shows it
+        id: String,
+    },
 }
 
-impl Command {
-    /// What to ask.
-    pub fn request(self) -> Request {
-        match self {
+impl Asks for Command {
+    fn request(self) -> anyhow::Result<Request> {
+        Ok(match self {
             Self::Create { uses, until } => {
                 Request::InviteCreate { invite: CreateInvite { uses: Some(uses), expires_at: until } }
             }
             Self::List => Request::InviteList,
-        }
+            Self::Delete { id } => Request::InviteDelete { id },
+        })
     }
 }

@@ -3,6 +3,9 @@
 
 pub mod admin;
 mod completions;
+mod asking;
+mod audit;
+mod ban;
 mod config;
 mod db;
 mod healthcheck;
@@ -10,17 +13,23 @@ mod invite;
 mod man;
 mod password;
 mod progress;
+mod room;
 mod show;
+mod token;
+mod top;
 mod user;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use asking::{Asking, Asks};
+pub use audit::Command as AuditCommand;
 pub use config::Command as ConfigCommand;
 pub use db::Command as DbCommand;
 pub use healthcheck::run as healthcheck;
 pub use show::show;
+pub use top::Command as TopCommand;
 
 use crate::config::Flags;
 use admin::Request;
@@ -44,12 +53,20 @@ pub struct Cli {
 pub enum Command {
     /// Serve (the same as no command)
     Serve,
-    /// Accounts: add, list, role, ban, unban, password
-    #[command(subcommand)]
-    User(user::Command),
-    /// Invitations to register: create, list
-    #[command(subcommand)]
-    Invite(invite::Command),
+    /// Accounts: add, list, show, role, ban, unban, password, sessions, revoke
+    User(Asking<user::Command>),
+    /// Invitations to register: create, list, delete
+    Invite(Asking<invite::Command>),
+    /// Rooms: list, show, create, set, transfer, delete
+    Room(Asking<room::Command>),
+    /// API tokens: list, revoke
+    Token(Asking<token::Command>),
+    /// Who is kept out of the server or of a room: list, add, remove
+    Ban(Asking<ban::Command>),
+    /// Who did what
+    Audit(AuditCommand),
+    /// Watch the server at work: rates, queues, rooms, nodes, who did what
+    Top(TopCommand),
     /// The configuration: check it, show what is in force, print the defaults
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -82,8 +99,17 @@ pub enum Command {
 pub enum Job {
     /// Run the server.
     Serve,
-    /// Ask the services.
-    Ask(Request),
+    /// Ask the services; the answer is printed for people, or as JSON.
+    Ask {
+        /// What.
+        request: Request,
+        /// As JSON.
+        json: bool,
+    },
+    /// Follow the audit of the running server.
+    Follow(AuditCommand),
+    /// Watch a server.
+    Top(TopCommand),
     /// On databases that no server uses.
     Db(DbCommand),
     /// About the configuration alone.
@@ -101,8 +127,14 @@ impl Command {
     pub fn job(self) -> anyhow::Result<Job> {
         Ok(match self {
             Self::Serve => Job::Serve,
-            Self::User(command) => Job::Ask(command.request()?),
-            Self::Invite(command) => Job::Ask(command.request()),
+            Self::User(asking) => ask(asking)?,
+            Self::Invite(asking) => ask(asking)?,
+            Self::Room(asking) => ask(asking)?,
+            Self::Token(asking) => ask(asking)?,
+            Self::Ban(asking) => ask(asking)?,
+            Self::Top(top) => Job::Top(top),
+            Self::Audit(audit) if audit.follow => Job::Follow(audit),
+            Self::Audit(audit) => Job::Ask { request: audit.request(), json: audit.json },
             Self::Config(command) => Job::Config(command),
             Self::Db(command) => Job::Db(command),
             Self::Openapi => Job::Openapi,
@@ -112,7 +144,13 @@ impl Command {
             Self::Backup { file } if file.exists() => {
                 anyhow::bail!("{} is there already; give the backup another name", file.display())
             }
-            Self::Backup { file } => Job::Ask(Request::Backup { file: std::path::absolute(file)? }),
+            Self::Backup { file } => {
+                Job::Ask { request: Request::Backup { file: std::path::absolute(file)? }, json: false }
+            }
         })
     }
+}
+
+fn ask<C: Asks>(asking: Asking<C>) -> anyhow::Result<Job> {
+    Ok(Job::Ask { request: asking.command.request()?, json: asking.json })
 }

@@ -5,6 +5,7 @@ use chat_common::{Timestamp, UserName};
 use clap::{Subcommand, ValueEnum};
 
 use super::admin::Request;
+use super::asking::Asks;
 use super::password;
 
 /// `user …`
@@ -25,6 +26,23 @@ pub enum Command {
     List {
         /// Part of a name
         query: Option<String>,
+    },
+    /// Show one user: role, sessions, tokens, rooms
+    Show {
+        /// Whom
+        name: UserName,
+    },
+    /// List a user's live sessions
+    Sessions {
+        /// Whose
+        name: UserName,
+    },
+    /// End a user's sessions; their connections end
+    Revoke {
+        /// Whose
+        name: UserName,
+        /// Only this one, as `sessions` shows it
+        session: Option<String>,
     },
     /// Make an account an admin, or take it back
     Role {
@@ -68,9 +86,8 @@ pub enum RoleFlag {
     Admin,
 }
 
-impl Command {
-    /// What to ask.
-    pub fn request(self) -> anyhow::Result<Request> {
+impl Asks for Command {
+    fn request(self) -> anyhow::Result<Request> {
         Ok(match self {
             Self::Add { name, admin, password_file } => {
                 Request::UserAdd { password: password::get(password_file.as_deref(), &name)?, name, admin }
@@ -83,6 +100,9 @@ impl Command {
                 };
                 Request::UserRole { name, role }
             }
+            Self::Show { name } => Request::UserShow { name },
+            Self::Sessions { name } => Request::UserSessions { name },
+            Self::Revoke { name, session } => Request::UserRevoke { name, session },
             Self::Ban { name, until, reason } => Request::UserBan { name, until, reason },
             Self::Unban { name } => Request::UserUnban { name },
             Self::Password { name, password_file } => {

@@ -36,6 +36,7 @@ string_value!(Cidr);
 pub struct File {
     pub(super) name: Option<String>,
     pub(super) listen: Option<Listen>,
+    pub(super) metrics_listen: Option<Listen>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) tls_cert: Option<PathBuf>,
@@ -195,6 +196,7 @@ impl From<&Config> for File {
         Self {
             name: Some(c.name.clone()),
             listen: Some(c.listen.clone()),
+            metrics_listen: c.metrics_listen.clone(),
             data_dir: Some(c.data_dir.clone()),
             key_file: c.key_file.clone(),
             tls_cert: c.tls.as_ref().map(|tls| tls.cert.clone()),

@@ -15,6 +15,9 @@ pub struct Flags {
     /// Where to listen; the variable PORT replaces the port, port 0 takes any free one [default: 127.0.0.1:6969]
     #[arg(long, global = true, env = "CHAT_LISTEN", value_name = "HOST:PORT")]
     pub listen: Option<Listen>,
+    /// Serve /metrics here and not on the public address [default: there, to this machine only]
+    #[arg(long, global = true, env = "CHAT_METRICS_LISTEN", value_name = "HOST:PORT")]
+    pub metrics_listen: Option<Listen>,
     /// Where keys, database and admin socket lie [default: $XDG_DATA_HOME/chat-server]
     #[arg(long, global = true, env = "CHAT_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,

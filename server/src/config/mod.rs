@@ -45,6 +45,8 @@ const CONNECTIONS: u32 = 16;
 pub struct Config {
     /// Where to listen.
     pub listen: Listen,
+    /// Where `/metrics` is served instead of there.
+    pub metrics_listen: Option<Listen>,
     /// Keys, the database, the admin socket.
     pub data_dir: PathBuf,
     /// The key that signs tokens; `None`: `secret.key` in the data folder, made at the first start.
@@ -224,6 +226,7 @@ impl Config {
         let log_default = Log::default();
         Ok(Self {
             listen,
+            metrics_listen: flags.metrics_listen.or(file.metrics_listen),
             data_dir,
             key_file: flags.key_file.or(file.key_file),
             tls,

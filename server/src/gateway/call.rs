@@ -10,8 +10,20 @@ use chat_common::{ErrorBody, ErrorCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::cluster::ConnId;
+use crate::trail::Trail;
+
 /// JSON that is encoded once and shared by all sockets that are told it.
 pub(super) type Payload = Arc<RawValue>;
+
+/// A reply, and what it refused for whom counts that.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// As it goes out.
+    pub payload: Payload,
+    /// The code of a refusal.
+    pub refused: Option<ErrorCode>,
+}
 
 /// The longest `req_id`, characters.
 const REQ_ID: usize = 64;
@@ -19,12 +31,21 @@ const REQ_ID: usize = 64;
 /// One request.
 #[derive(Debug)]
 pub(super) struct Call {
+    /// On which connection.
+    pub conn: ConnId,
     /// The payload, one JSON object.
     pub payload: Box<str>,
     /// How it is to be answered.
     pub channels: Channels,
     /// When it came.
     pub at: Instant,
+}
+
+impl Call {
+    /// As log lines name it.
+    pub(super) fn trail(&self) -> Trail {
+        Trail::Socket { conn: self.conn.0, req_id: self.channels.req_id.as_deref().map(Arc::from) }
+    }
 }
 
 /// Where the reply goes: once for each that was asked for.
@@ -107,12 +128,13 @@ pub(super) fn decode<R: Request>(payload: &str) -> Result<R, ErrorBody> {
 }
 
 /// A reply as it goes out.
-pub(super) fn encode<T: Serialize>(channels: &Channels, result: Result<T, ErrorBody>) -> Payload {
-    raw(&Reply::new(channels.req_id.clone(), result))
+pub(super) fn encode<T: Serialize>(channels: &Channels, result: Result<T, ErrorBody>) -> Answer {
+    let refused = result.as_ref().err().map(|error| error.code);
+    Answer { payload: raw(&Reply::new(channels.req_id.clone(), result)), refused }
 }
 
 /// A refusal as it goes out.
-pub(super) fn refuse(channels: &Channels, error: ErrorBody) -> Payload {
+pub(super) fn refuse(channels: &Channels, error: ErrorBody) -> Answer {
     encode::<chat_common::event::Empty>(channels, Err(error))
 }
 
@@ -178,7 +200,8 @@ mod tests {
         for bad in [r#"["x",{"req_id":7}]"#.to_owned(), format!(r#"["x",{{"req_id":"{}"}}]"#, "a".repeat(65))] {
             assert_eq!(parse(&bad, Some(1)).payload.unwrap_err().field.as_deref(), Some("req_id"));
         }
-        let text = encode(&both, Ok(chat_common::event::Empty {}));
-        assert_eq!(text.get(), r#"{"ok":true,"req_id":"7"}"#);
+        let done = encode(&both, Ok(chat_common::event::Empty {}));
+        assert_eq!(done.refused, None);
+        assert_eq!(done.payload.get(), r#"{"ok":true,"req_id":"7"}"#);
     }
 }

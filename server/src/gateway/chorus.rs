@@ -63,12 +63,16 @@ pub(super) struct Chorus {
     subs: HashMap<ConnId, Sub>,
     /// The library's room.
     key: String,
+    /// Entries told so far.
+    pub entries: u64,
+    /// Those, counted for each connection that was told.
+    pub deliveries: u64,
 }
 
 impl Chorus {
     /// Nobody follows yet.
     pub(super) fn new(room: RoomId) -> Self {
-        Self { subs: HashMap::new(), key: room.0.to_string() }
+        Self { subs: HashMap::new(), key: room.0.to_string(), entries: 0, deliveries: 0 }
     }
 
     /// Takes a connection in that is told nothing yet, unless it follows already.
@@ -96,6 +100,10 @@ impl Chorus {
         self.subs.values_mut().filter(move |sub| sub.conn.user == user)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.subs.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.subs.is_empty()
     }
@@ -120,14 +128,17 @@ impl Chorus {
     /// Tells a run of events to all who are active; gives those whose outbox is full.
     pub(super) fn tell(&mut self, run: &[Out]) -> Vec<Arc<Conn>> {
         let bytes = run.iter().map(Out::size).sum();
-        let (mut overflown, mut voice) = (Vec::new(), None);
+        let (mut overflown, mut voice, mut told) = (Vec::new(), None, 0);
         for sub in self.subs.values_mut().filter(|sub| sub.active) {
+            told += 1;
             if sub.keeps_step(&self.key, run.len(), bytes) {
                 voice = voice.or_else(|| sub.conn.socket());
             } else if run.iter().any(|out| sub.conn.outbox.push(out.clone()) == Pushed::Full) {
                 overflown.push(Arc::clone(&sub.conn));
             }
         }
+        self.entries += run.len() as u64;
+        self.deliveries += told * run.len() as u64;
         if let Some(voice) = voice
             && !run.iter().all(|out| broadcast(&voice, &self.key, out))
         {

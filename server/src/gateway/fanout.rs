@@ -101,11 +101,16 @@ impl Fanout {
 
     fn entries(&mut self, run: Option<(RoomId, Vec<Arc<Entry>>)>) {
         let Some((room, entries)) = run else { return };
+        let (first, told) = (entries.first().map(|entry| entry.at), entries.len() as u64);
         let (overflown, hole) = self.gateway.hub.offer(room, entries, Instant::now());
         if hole {
             self.holes.insert(room);
         }
         self.gateway.cut(overflown);
+        let services = &self.gateway.services;
+        if let Some(at) = first {
+            services.counters.lag.times(services.clock.now().since(at), told);
+        }
     }
 
     fn signal(&mut self, signal: Signal) {

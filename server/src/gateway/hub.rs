@@ -16,6 +16,7 @@ use socketioxide::socket::Sid;
 use crate::cluster::sequencer::Sequencer;
 use crate::cluster::wire::Topic;
 use crate::cluster::{Bus, ConnId, Interest};
+use crate::service::counters::Followed;
 use crate::storage::RoomId;
 
 use super::call::raw;
@@ -49,6 +50,8 @@ struct Inner {
     conns: HashMap<ConnId, (Arc<Conn>, HashSet<RoomId>)>,
     users: HashMap<UserId, Person>,
     rooms: HashMap<RoomId, Room>,
+    /// What was told of rooms that nobody follows any more.
+    past_deliveries: u64,
 }
 
 /// Why a connection is not taken in or a room not followed.
@@ -268,6 +271,28 @@ impl Hub {
         self.inner().rooms.contains_key(&room)
     }
 
+    /// Entries told since the start, counted for each connection.
+    pub(super) fn deliveries(&self) -> u64 {
+        let inner = self.inner();
+        inner.past_deliveries + inner.rooms.values().map(|room| room.subs.deliveries).sum::<u64>()
+    }
+
+    /// Every room that somebody follows, but direct conversations: with how many do, and the entries told of it.
+    pub(super) fn followed_rooms(&self) -> Vec<Followed> {
+        let rooms = |room: &Room| Followed {
+            room: room.name.clone(),
+            followers: room.subs.len() as u64,
+            entries: room.subs.entries,
+        };
+        self.inner().rooms.values().filter(|room| !room.name.is_direct()).map(rooms).collect()
+    }
+
+    /// Rooms that somebody follows, and how many follow one, counted for each room.
+    pub(super) fn follows_now(&self) -> (u64, u64) {
+        let inner = self.inner();
+        (inner.rooms.len() as u64, inner.rooms.values().map(|room| room.subs.len() as u64).sum())
+    }
+
     /// Rooms that somebody follows.
     pub(super) fn rooms(&self) -> Vec<RoomId> {
         self.inner().rooms.keys().copied().collect()
@@ -304,18 +329,23 @@ impl Inner {
     fn drop_sub(&mut self, room: RoomId, conn: ConnId) {
         if let Some(entry) = self.rooms.get_mut(&room) {
             entry.subs.remove(conn);
-            if entry.subs.is_empty() {
-                self.rooms.remove(&room);
-            }
+            self.drop_empty(room);
+        }
+    }
+
+    /// Forgets a room that nobody follows any more.
+    fn drop_empty(&mut self, room: RoomId) {
+        if self.rooms.get(&room).is_some_and(|entry| entry.subs.is_empty())
+            && let Some(gone) = self.rooms.remove(&room)
+        {
+            self.past_deliveries += gone.subs.deliveries;
         }
     }
 
     fn drop_subs(&mut self, room: RoomId, which: impl Fn(&Sub) -> bool) -> Vec<Arc<Conn>> {
         let Some(entry) = self.rooms.get_mut(&room) else { return Vec::new() };
         let gone = entry.subs.remove_if(which);
-        if entry.subs.is_empty() {
-            self.rooms.remove(&room);
-        }
+        self.drop_empty(room);
         for conn in &gone {
             if let Some((_, rooms)) = self.conns.get_mut(&conn.id) {
                 rooms.remove(&room);

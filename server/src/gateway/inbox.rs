@@ -15,10 +15,11 @@ use socketioxide::handler::{MessageHandler, Value};
 use socketioxide::socket::Socket;
 use tokio::sync::mpsc;
 
-use super::call::{Call, Channels, Payload, decode, encode, parse, refuse};
+use super::call::{Answer, Call, Channels, decode, encode, parse, refuse};
 use super::conn::Conn;
 use super::outbox::{Ending, Pushed};
 use super::{Cx, Gateway, Route};
+use crate::service::counters::Edge;
 
 /// Requests waiting on one connection.
 const QUEUE: usize = 128;
@@ -49,10 +50,9 @@ impl MessageHandler<LocalAdapter, InOrder> for Inbox {
     fn call(&self, _socket: Arc<Socket>, packet: Value, ack: Option<i64>) {
         let Value::Str(text, attachments) = packet else { return };
         let binary = attachments.is_some_and(|a| !a.is_empty());
-        if let Some((channels, answer)) = self.receive(text.as_str(), binary, ack)
-            && self.conn.reply(&channels, answer) == Pushed::Full
-        {
-            self.gateway.end(&self.conn, Ending::TooSlow);
+        let at = Instant::now();
+        if let Some((channels, answer)) = self.receive(text.as_str(), binary, ack) {
+            send(&self.gateway, &self.conn, &channels, answer, at);
         }
     }
 }
@@ -64,7 +64,7 @@ impl Inbox {
     }
 
     /// Queues a request, or gives its answer at once.
-    fn receive(&self, text: &str, binary: bool, ack: Option<i64>) -> Option<(Channels, Payload)> {
+    fn receive(&self, text: &str, binary: bool, ack: Option<i64>) -> Option<(Channels, Answer)> {
         if self.conn.ended.is_cancelled() || self.gateway.fence_if_stopped() {
             return None;
         }
@@ -101,10 +101,10 @@ impl Inbox {
         if self.gateway.is_draining() {
             return now(ErrorBody::new(ErrorCode::Unavailable, "the server is stopping; connect again"))(channels);
         }
-        self.enqueue(route, Call { payload: payload.into(), channels, at: Instant::now() })
+        self.enqueue(route, Call { conn: self.conn.id, payload: payload.into(), channels, at: Instant::now() })
     }
 
-    fn enqueue(&self, route: Route, call: Call) -> Option<(Channels, Payload)> {
+    fn enqueue(&self, route: Route, call: Call) -> Option<(Channels, Answer)> {
         let size = call.payload.len();
         let held = self.conn.request_bytes.load(Ordering::Relaxed);
         let full = || too_often("too many requests wait on this connection", COME_BACK);
@@ -147,7 +147,7 @@ pub(super) async fn serve(gateway: Arc<Gateway>, conn: Arc<Conn>, mut requests: 
 }
 
 async fn handle(gateway: &Arc<Gateway>, conn: &Arc<Conn>, route: Route, call: Call) {
-    let until = tokio::time::Instant::from_std(call.at + ANSWER);
+    let (at, until) = (call.at, tokio::time::Instant::from_std(call.at + ANSWER));
     let channels = call.channels.clone();
     let late = || refuse(&channels, ErrorBody::new(ErrorCode::Unavailable, "it takes too long; try again"));
     let answer = if tokio::time::timeout_at(until, conn.outbox.has_room()).await.is_err() {
@@ -164,7 +164,17 @@ async fn handle(gateway: &Arc<Gateway>, conn: &Arc<Conn>, route: Route, call: Ca
             }
         }
     };
-    if conn.reply(&channels, answer) == Pushed::Full {
+    send(gateway, conn, &channels, answer, at);
+}
+
+/// Counts an answer to what came at `at`, and sends it.
+fn send(gateway: &Arc<Gateway>, conn: &Arc<Conn>, channels: &Channels, answer: Answer, at: Instant) {
+    let Answer { payload, refused } = answer;
+    gateway.services.counters.answered(Edge::Socket, at.elapsed(), refused);
+    if let Some(code) = refused {
+        tracing::debug!(conn = conn.id.0, req_id = ?channels.req_id, %code, "a request was refused");
+    }
+    if conn.reply(channels, payload) == Pushed::Full {
         gateway.end(conn, Ending::TooSlow);
     }
 }

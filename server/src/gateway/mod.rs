@@ -1,12 +1,15 @@
-//! The Socket.IO edge: namespace `/chat`. Each request is one line of the table below; what it does is a service's.
+//! The Socket.IO edge: namespace `/chat`, and `/admin` for those who watch (`admin`). Each request is one line of the
+//! table below; what it does is a service's.
 //!
 //! The way in: `door` (origin, draining) → the library → `session` (CONNECT) → `inbox` (in order) → the table → a
 //! service → the reply. The way out: bus → `fanout` (order, holes) → `hub` (who follows) → `chorus` (who
 //! keeps up: straight to the library) or `outbox` (bounded) → `writer` → the library.
 
+mod admin;
 mod authority;
 mod bucket;
 mod call;
+mod census;
 mod chorus;
 mod conn;
 mod door;
@@ -22,10 +25,10 @@ mod subscribe;
 mod transport;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chat_common::ErrorBody;
@@ -40,9 +43,11 @@ use tokio_util::task::TaskTracker;
 use crate::cluster::Signal;
 use crate::domain::Live;
 use crate::listen::{ConnHandle, Line, Lines};
+use crate::service::counters::Cut;
 use crate::service::{self, Caller, Services};
+use crate::trail;
 
-use call::{Call, Payload};
+use call::{Answer, Call};
 use conn::Conn;
 pub use door::{Door, GatewayLayer, Passed};
 use hub::Hub;
@@ -50,7 +55,7 @@ use outbox::{Ending, Pushed};
 use transport::Transports;
 
 /// A request's reply in the making.
-type Work = Pin<Box<dyn Future<Output = Payload> + Send>>;
+type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
 /// Decodes a request, calls what serves it, encodes the reply.
 type Route = fn(Cx, Call) -> Work;
 
@@ -152,7 +157,9 @@ where
     match call::decode::<R>(&call.payload) {
         Ok(request) => {
             let work = serve(request);
-            Box::pin(async move { call::encode(&call.channels, work.await.map_err(ErrorBody::from)) })
+            Box::pin(trail::follow(call.trail(), async move {
+                call::encode(&call.channels, work.await.map_err(ErrorBody::from))
+            }))
         }
         Err(error) => Box::pin(std::future::ready(call::refuse(&call.channels, error))),
     }
@@ -194,6 +201,8 @@ struct Gateway {
     store_up: AtomicBool,
     draining: AtomicBool,
     next_conn: AtomicU64,
+    /// Slow readers that were cut last.
+    cuts: Mutex<VecDeque<Cut>>,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// One of the two workers has ended.
@@ -248,6 +257,7 @@ pub fn start(
         store_up: AtomicBool::new(false),
         draining: AtomicBool::new(false),
         next_conn: AtomicU64::new(1),
+        cuts: Mutex::default(),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
         worker_ended: CancellationToken::new(),

@@ -241,6 +241,12 @@ impl Outbox {
         }
     }
 
+    /// Packets and bytes that wait, those in the writer's hands included.
+    pub(super) fn waiting(&self) -> (u64, u64) {
+        let state = self.state();
+        (state.packets as u64, state.bytes as u64)
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.state().packets == 0

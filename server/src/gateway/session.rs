@@ -28,12 +28,12 @@ use super::transport::Transport;
 use super::{Cx, Gateway, writer};
 
 /// CONNECT and `ready` are done within this, or the transport is dropped.
-const WELCOME: Duration = Duration::from_secs(8);
+pub(super) const WELCOME: Duration = Duration::from_secs(8);
 
 /// A CONNECT packet: the socket it came on and its payload.
 pub(super) struct Connect {
     pub socket: Arc<Socket>,
-    token: std::result::Result<String, ErrorBody>,
+    pub token: std::result::Result<String, ErrorBody>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +54,7 @@ impl FromConnectParts<LocalAdapter> for Connect {
 }
 
 /// Why a CONNECT is not answered with CONNECT.
-enum Refused {
+pub(super) enum Refused {
     /// Told as CONNECT_ERROR.
     Told(ErrorBody),
     /// Not now: the transport is dropped, so that official clients come back.
@@ -218,8 +218,12 @@ impl Gateway {
         };
         // First, since the hub tells some things past the outbox.
         self.hub.remove(conn);
+        let slow = ending == Ending::TooSlow;
         if !conn.outbox.end(ending, last) {
             return;
+        }
+        if slow {
+            self.note_cut(conn);
         }
         conn.ended.cancel();
         if conn.started.load(Ordering::Relaxed) {

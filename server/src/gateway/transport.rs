@@ -161,6 +161,11 @@ impl Transports {
         transport
     }
 
+    /// How many sessions are known.
+    pub(super) fn len(&self) -> usize {
+        self.map().len()
+    }
+
     /// Forgets sessions that nobody holds and that are old enough not to be on their way in.
     pub(super) fn sweep(&self, now: Instant) {
         self.map().retain(|_, transport| {

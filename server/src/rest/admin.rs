@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::Rest;
 use super::error::Result;
-use super::extract::{At, Authed, Json, MaybeJson, Params, done};
+use super::extract::{At, Authed, Json, MaybeJson, PageParams, Params, done};
 use crate::service::admin;
 
 /// Which users.
@@ -20,16 +20,6 @@ use crate::service::admin;
 pub struct UserParams {
     /// Part of a name.
     query: Option<String>,
-    /// `next` of the page before.
-    after: Option<Cursor>,
-    /// At most so many.
-    limit: Option<u32>,
-}
-
-/// Which page.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct PageParams {
     /// `next` of the page before.
     after: Option<Cursor>,
     /// At most so many.
@@ -97,9 +87,14 @@ pub async fn unban(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> 
 }
 
 /// The invitations that are still good, newest first; their codes are not known any more.
-#[utoipa::path(get, path = "/admin/invites", tag = "admin", responses((status = 200, body = Invites)))]
-pub async fn invites(State(rest): State<Rest>, Authed(caller): Authed) -> Result<Out<Invites>> {
-    Ok(Out(admin::invites(&rest.services, &caller).await?))
+#[utoipa::path(get, path = "/admin/invites", tag = "admin", params(PageParams),
+    responses((status = 200, body = Invites)))]
+pub async fn invites(
+    State(rest): State<Rest>,
+    Authed(caller): Authed,
+    Params(p): Params<PageParams>,
+) -> Result<Out<Invites>> {
+    Ok(Out(admin::invites(&rest.services, &caller, p.after, p.limit).await?))
 }
 
 /// Makes an invitation to register; its code is shown once.

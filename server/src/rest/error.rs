@@ -1,12 +1,13 @@
 //! Failures as HTTP: the status by the code, the headers that belong to it, the body `{"error": {…}}`.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use chat_common::rest::ErrorReply;
 use chat_common::{ErrorBody, ErrorCode};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
+use super::watch::{self, Refused};
 use crate::service;
 
 /// What a handler gives.
@@ -53,7 +54,12 @@ impl From<service::Error> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let retry = self.body.retry_after_ms.map(|ms| ms.div_ceil(1000).max(1));
-        let mut response = (self.status, Json(ErrorReply { error: self.body })).into_response();
+        let mut response = (
+            self.status,
+            Extension(Refused(self.body.code)),
+            Json(ErrorReply { error: self.body, request_id: watch::current() }),
+        )
+            .into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = retry {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

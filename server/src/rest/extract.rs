@@ -4,10 +4,11 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, RawPathParams, Request};
 use axum::response::IntoResponse;
-use chat_common::{Emoji, ErrorCode, RoomRef, Seq, UserName};
+use chat_common::{Cursor, Emoji, ErrorCode, RoomRef, Seq, UserName};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Rest;
@@ -34,6 +35,16 @@ pub struct At(Vec<(String, String)>);
 
 /// The query.
 pub struct Params<T>(pub T);
+
+/// Which page of a list.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// `next` of the page before.
+    pub after: Option<Cursor>,
+    /// At most so many.
+    pub limit: Option<u32>,
+}
 
 /// A JSON body.
 pub struct Json<T>(pub T);

@@ -3,7 +3,6 @@
 use axum::Json as Out;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use chat_common::Cursor;
 use chat_common::event::member::{Ban, Kick, List, ListReply, Mute, SetRole, Unban};
 use chat_common::event::room::{Invite, Leave};
 use chat_common::rest::{PutBan, PutMember};
@@ -11,27 +10,17 @@ use serde::Deserialize;
 
 use super::Rest;
 use super::error::Result;
-use super::extract::{At, Authed, MaybeJson, Params, done};
+use super::extract::{At, Authed, MaybeJson, PageParams, Params, done};
 use crate::service::{members, rooms};
 
-/// Which members.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ListParams {
-    /// `next` of the page before.
-    after: Option<Cursor>,
-    /// At most so many.
-    limit: Option<u32>,
-}
-
 /// The members, by name.
-#[utoipa::path(get, path = "/rooms/{room}/members", tag = "members", params(ListParams),
+#[utoipa::path(get, path = "/rooms/{room}/members", tag = "members", params(PageParams),
     responses((status = 200, body = ListReply)))]
 pub async fn list(
     State(rest): State<Rest>,
     Authed(caller): Authed,
     at: At,
-    Params(p): Params<ListParams>,
+    Params(p): Params<PageParams>,
 ) -> Result<Out<ListReply>> {
     let request = List { room: at.room()?, after: p.after, limit: p.limit };
     Ok(Out(members::list(&rest.services, &caller, request).await?))

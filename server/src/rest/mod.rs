@@ -15,7 +15,7 @@ pub mod hooks;
 mod me;
 mod members;
 mod messages;
-mod metrics;
+pub mod metrics;
 mod openapi;
 mod presence;
 mod rooms;
@@ -24,7 +24,9 @@ mod search;
 mod sessions;
 mod streams;
 mod tokens;
+mod watch;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -36,6 +38,7 @@ use crate::cluster::tap::Tap;
 use crate::domain::Live;
 use crate::domain::policy::Policy;
 use crate::service::Services;
+use crate::service::counters::Watched;
 
 /// What every handler works with. Cheap to clone.
 #[derive(Clone)]
@@ -54,8 +57,12 @@ pub struct Parts {
     pub allow_origin: Live<Vec<String>>,
     /// Stirs those who wait for entries.
     pub tap: Tap,
-    /// How many Socket.IO connections there are.
-    pub connections: Arc<dyn Fn() -> usize + Send + Sync>,
+    /// What the Socket.IO edge holds.
+    pub edge: Arc<dyn Watched>,
+    /// Where keys and database lie.
+    pub data_dir: PathBuf,
+    /// `/metrics` has a listener of its own.
+    pub metrics_apart: bool,
     /// How the feed for other systems is doing, where there is one.
     pub feed: Option<crate::service::feed::Status>,
     /// How the relay is doing, where it is on.

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::error::Failure;
 use super::{
     Rest, admin, auth, cors, deadline, docs, events, health, hooks, me, members, messages, metrics, openapi, presence,
-    rooms, search, sessions, tokens,
+    rooms, search, sessions, tokens, watch,
 };
 
 /// Where the interface lives.
@@ -82,6 +82,7 @@ pub fn router(rest: Rest) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(deadline::deadline))
+        .layer(from_fn_with_state(rest.clone(), watch::watch))
         .layer(map_response(no_sniff))
         .layer(from_fn_with_state(rest.clone(), cors::cors))
         .with_state(rest)

@@ -1,4 +1,8 @@
-//! What admins of the server do, over REST and on the command line: users, bans, invitations, the audit.
+//! What admins of the server do, over REST and on the command line: users, bans, invitations, the audit; `rooms` and
+//! `people` are for the owner of the machine.
+
+mod people;
+mod rooms;
 
 use std::time::Duration;
 
@@ -6,10 +10,13 @@ use chat_common::event::server::ServerRole;
 use chat_common::model::{User, UserKind};
 use chat_common::{Cursor, Timestamp, UserId, UserName, rest, text};
 
+pub use people::{UserDetail, end_sessions, revoke_token, user};
+pub use rooms::{RoomBan, RoomDetail, RoomInfo, Rooms, create_room, room, room_bans, rooms};
+
 use super::accounts::secret;
 use super::{Caller, Error, Proof, Result, Services, access, accounts, page, tell};
 use crate::domain::Refusal;
-use crate::storage::{InviteRow, NewUser, UserRow};
+use crate::storage::{InviteRow, LOCAL, NewUser, UserRow};
 
 /// An invitation without an end ends after so long.
 const INVITE: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -27,7 +34,7 @@ impl Caller {
     pub fn local() -> Result<Self> {
         let name = UserName::account("local").map_err(|_| Error::Internal)?;
         Ok(Self {
-            user: User { id: UserId::from_bits(0), display_name: name.to_string(), name, kind: UserKind::User },
+            user: User { id: LOCAL, display_name: name.to_string(), name, kind: UserKind::User },
             role: ServerRole::Admin,
             proof: Proof::Local,
             scopes: None,
@@ -235,14 +242,26 @@ pub async fn create_invite(s: &Services, caller: &Caller, req: rest::CreateInvit
 }
 
 /// `GET /admin/invites`: those still good, newest first. Their codes are not known any more.
-pub async fn invites(s: &Services, caller: &Caller) -> Result<rest::Invites> {
+pub async fn invites(
+    s: &Services,
+    caller: &Caller,
+    after: Option<Cursor>,
+    limit: Option<u32>,
+) -> Result<rest::Invites> {
     caller.needs_admin()?;
-    let invites = s.store.invites(s.now()).await?;
-    let invites = invites
-        .into_iter()
-        .map(|row| rest::InviteInfo { id: row.id, uses_left: row.uses_left, expires_at: row.expires_at })
-        .collect();
-    Ok(rest::Invites { invites })
+    let limit = page::limit(limit, s.limits.history_page);
+    let after: Option<String> = page::read(after.as_ref())?;
+    let invites = s.store.invites(s.now()).await?.into_iter();
+    let invites =
+        invites.map(|row| rest::InviteInfo { id: row.id, uses_left: row.uses_left, expires_at: row.expires_at });
+    let mut invites: Vec<_> = match after {
+        None => invites.collect(),
+        // One that was used up or deleted since has nothing behind it that could be found.
+        Some(after) => invites.skip_while(|invite| invite.id != after).skip(1).collect(),
+    };
+    let more = page::cut(&mut invites, limit, s.limits.reply_bytes.saturating_sub(page::ENVELOPE));
+    let next = page::next(&invites, more, |invite| invite.id.clone());
+    Ok(rest::Invites { invites, next })
 }
 
 /// `DELETE /admin/invites/{id}`
@@ -253,6 +272,44 @@ pub async fn delete_invite(s: &Services, caller: &Caller, id: &str) -> Result<()
     }
     s.store.add_audit(caller.actor(), "invite:delete", id, None, s.now()).await?;
     Ok(())
+}
+
+/// The audit's newest lines, at most `limit` and none before `since`, oldest first; with the number of the newest.
+pub async fn recent_audit(
+    s: &Services,
+    caller: &Caller,
+    since: Option<Timestamp>,
+    limit: u32,
+) -> Result<(Vec<rest::AuditLine>, i64)> {
+    caller.needs_admin()?;
+    let (_, newest) = s.store.audit(None, 1).await?;
+    let Some(newest) = newest else { return Ok((Vec::new(), 0)) };
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (mut lines, mut before) = (Vec::new(), newest.saturating_add(1));
+    while lines.len() < wanted {
+        let (more, last) = s.store.audit(Some(before), SCAN).await?;
+        let fits = |line: &rest::AuditLine| since.is_none_or(|since| line.at >= since);
+        let (found, all) = (more.len(), more.iter().all(fits));
+        lines.extend(more.into_iter().filter(fits));
+        match last {
+            Some(last) if all && found >= SCAN as usize => before = last,
+            _ => break,
+        }
+    }
+    lines.truncate(wanted);
+    lines.reverse();
+    Ok((lines, newest))
+}
+
+/// The audit's lines after the one of this number, oldest first, with theirs.
+pub async fn audit_after(s: &Services, caller: &Caller, after: i64) -> Result<Vec<(i64, rest::AuditLine)>> {
+    caller.needs_admin()?;
+    Ok(s.store.audit_after(after, SCAN).await?)
+}
+
+/// Notes that a copy of the database was written.
+pub async fn note_backup(s: &Services, caller: &Caller, file: &std::path::Path) -> Result<()> {
+    Ok(s.store.add_audit(caller.actor(), "backup:create", &file.display().to_string(), None, s.now()).await?)
 }
 
 /// `GET /admin/audit`: newest first.

@@ -17,6 +17,7 @@ pub mod limiter;
 pub mod members;
 pub mod messages;
 pub mod node;
+pub mod overview;
 mod page;
 pub mod presence;
 pub mod profile;
@@ -43,6 +44,7 @@ pub use error::{Error, Result};
 use crate::cluster::Bus;
 use crate::domain::Live;
 use crate::storage::{NodeId, Store};
+use crate::trail;
 
 /// How often what runs out (presence, typing, counts) is looked at.
 const UPKEEP: Duration = Duration::from_millis(250);
@@ -136,7 +138,7 @@ impl Services {
     /// Runs a write, and what is to be told about it, to its end even if the caller stops waiting (time-out,
     /// disconnect): what was committed is published.
     async fn finish<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-        match self.tasks.spawn(work).await {
+        match self.tasks.spawn(trail::carry(work)).await {
             Ok(result) => result,
             Err(error) => {
                 tracing::error!(%error, "a write ended before its end");

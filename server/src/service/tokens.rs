@@ -8,7 +8,7 @@ use super::accounts::secret;
 use super::limiter::Action;
 use super::{Caller, Error, Proof, Result, Services, accounts, tell};
 use crate::domain::Refusal;
-use crate::storage::{NewUser, TokenRow};
+use crate::storage::{NewUser, SessionRow, TokenRow};
 
 /// Tokens one can have at once.
 const TOKENS: usize = 50;
@@ -89,7 +89,8 @@ pub async fn delete(s: &Services, caller: &Caller, id: &str) -> Result<()> {
     .await
 }
 
-fn info(row: TokenRow) -> rest::TokenInfo {
+/// As listed.
+pub(super) fn info(row: TokenRow) -> rest::TokenInfo {
     let TokenRow { id, name, scopes, rooms, created_at, expires_at, .. } = row;
     rest::TokenInfo { id, name, scopes, rooms, created_at, expires_at }
 }
@@ -98,17 +99,13 @@ fn info(row: TokenRow) -> rest::TokenInfo {
 pub async fn sessions(s: &Services, caller: &Caller) -> Result<rest::Sessions> {
     let current = session_of(caller)?;
     let rows = s.store.sessions(caller.user.id, s.now()).await?;
-    let sessions = rows
-        .into_iter()
-        .map(|row| rest::SessionInfo {
-            current: row.id == current,
-            id: row.id,
-            created_at: row.created_at,
-            used_at: row.used_at,
-            agent: row.agent,
-        })
-        .collect();
-    Ok(rest::Sessions { sessions })
+    Ok(rest::Sessions { sessions: rows.into_iter().map(|row| session_info(row, Some(current))).collect() })
+}
+
+/// As listed to the one whose session is `current`.
+pub(super) fn session_info(row: SessionRow, current: Option<&str>) -> rest::SessionInfo {
+    let SessionRow { id, created_at, used_at, agent, .. } = row;
+    rest::SessionInfo { current: Some(id.as_str()) == current, id, created_at, used_at, agent }
 }
 
 /// `DELETE /sessions/{id}`

@@ -6,7 +6,7 @@ use chat_common::model::{User, UserKind};
 use chat_common::rest::{AuditLine, Scope};
 use chat_common::{RoomName, Timestamp, UserId, UserName};
 
-use super::{RoomId, StoreResult};
+use super::{RoomId, StoreError, StoreResult};
 
 /// A user as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,19 @@ pub struct UserRow {
     pub banned_until: Option<Timestamp>,
 }
 
+/// Acts for the owner of the machine: may do in rooms what an admin of the server may. No user has this id; the audit
+/// names nobody, and in a room's log the room's owner stands for it.
+pub const LOCAL: UserId = UserId::from_bits(0);
+
 /// Stands for "without end" where a time is stored: the latest that a [`Timestamp`] holds.
 pub const FOREVER_MS: i64 = 253_402_207_200_000;
+
+/// [`LOCAL`] as an actor.
+pub(super) fn local(now: Timestamp) -> StoreResult<UserRow> {
+    let name = UserName::account("local").map_err(|error| StoreError::Internal(error.to_string()))?;
+    let user = User { id: LOCAL, display_name: name.to_string(), name, kind: UserKind::User };
+    Ok(UserRow { user, role: ServerRole::Admin, owner: None, created_at: now, banned_until: None })
+}
 
 /// A user to be made. Refused with `Conflict` where the name, or one that looks like it, was ever given to another.
 #[derive(Clone, Debug)]
@@ -235,6 +246,8 @@ pub trait Accounts {
     async fn authority_since(&self, cursor: Option<i64>) -> StoreResult<(Vec<Authority>, i64)>;
     /// The audit, newest first, before line `before`; with the cursor of the last line given.
     async fn audit(&self, before: Option<i64>, limit: u32) -> StoreResult<(Vec<AuditLine>, Option<i64>)>;
+    /// The audit after line `after`, oldest first, each with its number.
+    async fn audit_after(&self, after: i64, limit: u32) -> StoreResult<Vec<(i64, AuditLine)>>;
     /// Adds to the audit what no other operation here writes by itself.
     async fn add_audit(
         &self,

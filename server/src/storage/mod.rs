@@ -29,6 +29,7 @@ use async_trait::async_trait;
 use chat_common::Epoch;
 
 use crate::domain::Refusal;
+use crate::measure::Histogram;
 
 /// Why a store did not do it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -47,11 +48,36 @@ pub enum StoreError {
 /// What a store call gives.
 pub type StoreResult<T> = Result<T, StoreError>;
 
+/// What committing costs, since the store was opened.
+#[derive(Debug)]
+pub struct Commits {
+    /// How long a commit took: until what it holds was on stable storage.
+    pub took: Histogram,
+    /// Writes of one commit.
+    pub writes: Histogram,
+}
+
+impl Default for Commits {
+    fn default() -> Self {
+        Self { took: Histogram::durations(), writes: Histogram::sizes() }
+    }
+}
+
+impl Commits {
+    /// How many commits, and how many writes in them.
+    pub fn counts(&self) -> (u64, u64) {
+        let writes = self.writes.spread();
+        (writes.count(), writes.raw_sum())
+    }
+}
+
 /// A whole store. `Arc<dyn Store>` is what the services hold.
 #[async_trait]
 pub trait Store: Accounts + Rooms + Log + Hooks + Nodes + Guesses + Feed + Send + Sync {
     /// The lineage; constant while the store is open.
     fn epoch(&self) -> Epoch;
+    /// What committing costs; on PostgreSQL the commits of messages.
+    fn commits(&self) -> &Commits;
     /// Whether it can write now; for `/readyz`.
     async fn health(&self) -> StoreResult<()>;
     /// Writes everything out and closes; later calls are `Unavailable`.

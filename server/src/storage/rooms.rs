@@ -135,6 +135,10 @@ pub trait Rooms {
         limit: u32,
         now: Timestamp,
     ) -> StoreResult<Vec<RoomView>>;
+    /// All rooms but direct conversations, by name, from after `after`; `query`: part of the name or topic, folded.
+    async fn all_rooms(&self, query: Option<String>, after: Option<RoomName>, limit: u32) -> StoreResult<Vec<RoomRow>>;
+    /// Who is banned from a room at `now`, by name, and until when ([`FOREVER_MS`](super::FOREVER_MS): for good).
+    async fn room_bans(&self, room: RoomId, now: Timestamp) -> StoreResult<Vec<(User, Timestamp)>>;
     /// Ids and names of the rooms a user is a member of.
     async fn rooms_of(&self, user: UserId) -> StoreResult<Vec<(RoomId, RoomName)>>;
 

@@ -1,5 +1,8 @@
 //! Logs, to stderr. Never a token, a password or the text of a message: our own code logs ids and codes, and the
-//! libraries that see packets may not speak below `info`, whatever the filter says.
+//! libraries that see packets may not speak below `info`, whatever the filter says. What is logged for a request carries
+//! its id (`line`).
+
+mod line;
 
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
@@ -56,8 +59,8 @@ where
     let (filter, handle) = reload::Layer::new(filter);
     let base = tracing_subscriber::fmt::layer().with_writer(to).with_ansi(color);
     let lines = match log.format {
-        LogFormat::Text => base.boxed(),
-        LogFormat::Json => base.json().flatten_event(true).boxed(),
+        LogFormat::Text => base.event_format(line::Text::new(color)).boxed(),
+        LogFormat::Json => base.event_format(line::Json).boxed(),
     };
     // Without the hint no level is ruled out beforehand, and every line a library might log costs time.
     let discreet = filter_fn(is_discreet).with_max_level_hint(LevelFilter::TRACE);
@@ -75,6 +78,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::trail::Trail;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -138,5 +142,42 @@ mod tests {
         let text = logged("debug", LogFormat::Json);
         let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!((&lines[1]["message"], &lines[1]["room"]), (&"ours".into(), &"lobby".into()));
+        assert_eq!((&lines[1]["level"], &lines[1]["target"]), (&"DEBUG".into(), &module_path!().into()));
+        let at: chat_common::Timestamp = lines[1]["timestamp"].as_str().unwrap().parse().unwrap();
+        assert!(at.as_millis() > 1_700_000_000_000);
+    }
+
+    async fn logged_for(trail: Trail, format: LogFormat) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = Log { filter: "info".to_owned(), format };
+        let _here = tracing::subscriber::set_default(subscriber(&log, false, move || writer.clone()));
+        crate::trail::follow(trail, async {
+            let (n, yes, error) = (7, true, std::io::Error::other("a\nb"));
+            tracing::warn!(n, yes, %error, what = "x", "it failed");
+        })
+        .await;
+        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_line_of_a_request_carries_its_id() {
+        let http = Trail::Http("abc-1".into());
+        let text = logged_for(http.clone(), LogFormat::Text).await;
+        assert!(text.ends_with(" request_id=\"abc-1\"\n") && text.contains("it failed n=7 yes=true"), "{text}");
+        let json = logged_for(http, LogFormat::Json).await;
+        let line: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&line["request_id"], &line["n"], &line["yes"]), (&"abc-1".into(), &7.into(), &true.into()));
+        assert_eq!(line["error"], "a\nb");
+    }
+
+    #[tokio::test]
+    async fn what_a_client_chose_breaks_no_line() {
+        let trail = Trail::Socket { conn: 3, req_id: Some("x\n\u{1b}[2J level=ERROR".into()) };
+        let text = logged_for(trail.clone(), LogFormat::Text).await;
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(!text.contains('\u{1b}') && text.contains("conn=\"3\" req_id=\"x\\n"), "{text}");
+        let json = logged_for(trail, LogFormat::Json).await;
+        assert_eq!(json.lines().count(), 1, "{json}");
     }
 }

@@ -81,7 +81,14 @@ async fn figures_are_for_this_machine_only() {
     let (status, body) = answer(w.request(Method::GET, "/metrics")).await;
     let text = body.as_str().unwrap();
     assert_eq!(status, 200);
-    for figure in ["chat_messages_total 1", "chat_connections 0", "chat_store_up 1", "chat_draining 0"] {
+    for figure in [
+        "chat_messages_total 1",
+        "chat_connections{transport=\"websocket\"} 0",
+        "chat_store_up 1",
+        "chat_draining 0",
+        "chat_auth_failures_total{reason=\"token\"} 0",
+        "chat_request_seconds_count{edge=\"http\"} 2",
+    ] {
         assert!(text.lines().any(|l| l == figure), "{figure} is not in {text}");
     }
     let forwarded = w.request(Method::GET, "/metrics").header("x-forwarded-for", "203.0.113.9");

@@ -216,7 +216,7 @@ impl Api {
     }
 
     fn refusal(&self, status: u16, bytes: &[u8]) -> ApiError {
-        if let Ok(ErrorReply { error }) = serde_json::from_slice(bytes) {
+        if let Ok(ErrorReply { error, .. }) = serde_json::from_slice(bytes) {
             return ApiError::Refused { body: error };
         }
         let code = match status {

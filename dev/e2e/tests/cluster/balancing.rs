@@ -212,8 +212,8 @@ async fn haproxy_sends_nothing_new_to_a_node_that_drains_or_died() {
             let mut used = BTreeSet::new();
             for address in &addresses {
                 let metrics = chat_e2e::raw::get(address, "/metrics", "").await;
-                let count = metrics.lines().find_map(|l| l.strip_prefix("chat_connections "))?.trim().to_owned();
-                used.extend((count != "0").then_some(address));
+                let count = chat_e2e::server::figure(&metrics, "chat_connections")?;
+                used.extend((count > 0.0).then_some(address));
             }
             (used.len() == 3).then_some(())
         }

@@ -14,6 +14,7 @@ mod foreign;
 mod messages;
 mod moving;
 mod operation;
+mod observe;
 mod passwords;
 mod pointing;
 mod private;

@@ -8,16 +8,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chat_common::event::server::ServerRole;
+use chat_common::event::{member, room};
+use chat_common::model::RoomKind;
 use chat_common::model::User;
-use chat_common::rest::{CreateInvite, InviteInfo, NewInvite, UserInfo};
-use chat_common::{Cursor, ErrorBody, Timestamp, UserName};
+use chat_common::rest::{AuditLine, CreateInvite, InviteInfo, NewInvite, SessionInfo, TokenInfo, UserInfo};
+use chat_common::{Cursor, ErrorBody, RoomName, Timestamp, UserName};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-pub use client::ask;
+pub use client::{Watching, ask, watch};
 pub use server::{Bound, bind, serve};
 
-use crate::service::{Caller, Result, Services, admin};
+use crate::domain::Refusal;
+use crate::service::overview::Overview;
+use crate::service::{Caller, Error, Result, Services, admin, members, rooms};
 use crate::storage::StoreResult;
 
 /// The socket in the data folder.
@@ -36,8 +40,27 @@ pub enum Request {
     UserBan { name: UserName, until: Option<Timestamp>, reason: Option<String> },
     UserUnban { name: UserName },
     UserPassword { name: UserName, password: Option<String> },
+    UserShow { name: UserName },
+    UserSessions { name: UserName },
+    UserRevoke { name: UserName, session: Option<String> },
     InviteCreate { invite: CreateInvite },
     InviteList,
+    InviteDelete { id: String },
+    TokenList { name: UserName },
+    TokenRevoke { name: UserName, id: String },
+    BanList,
+    RoomBanList { room: RoomName },
+    RoomBan { room: RoomName, name: UserName, until: Option<Timestamp>, reason: Option<String> },
+    RoomUnban { room: RoomName, name: UserName },
+    RoomList { query: Option<String> },
+    RoomShow { room: RoomName },
+    RoomCreate { room: RoomName, owner: UserName, kind: RoomKind, topic: String },
+    RoomSet { room: RoomName, kind: Option<RoomKind>, topic: Option<String> },
+    RoomTransfer { room: RoomName, name: UserName },
+    RoomDelete { room: RoomName },
+    Audit { since: Option<Timestamp>, limit: u32 },
+    AuditAfter { after: i64 },
+    Watch,
     Backup { file: PathBuf },
 }
 
@@ -58,6 +81,13 @@ pub enum Reply {
     Users { users: Vec<UserInfo> },
     Invite { invite: NewInvite },
     Invites { invites: Vec<InviteInfo> },
+    User { user: Box<admin::UserDetail> },
+    Sessions { sessions: Vec<SessionInfo> },
+    Tokens { tokens: Vec<TokenInfo> },
+    Rooms { rooms: Vec<admin::RoomInfo> },
+    Room { room: Box<admin::RoomDetail> },
+    RoomBans { bans: Vec<admin::RoomBan> },
+    Audit { lines: Vec<AuditLine>, newest: i64 },
 }
 
 /// A line of the socket.
@@ -78,6 +108,8 @@ pub struct Desk {
     pub services: Arc<Services>,
     /// Writes a copy of the store, which may be in use, to a file that is not there yet.
     pub backup: Backup,
+    /// What watchers are told; `None` where no server runs.
+    pub overview: Option<Overview>,
 }
 
 /// Does it.
@@ -89,17 +121,14 @@ pub async fn execute(desk: &Desk, request: Request) -> Result<Reply> {
             let (user, password) = admin::add_user(s, &name, password, admin).await?;
             Reply::Added { user, password }
         }
-        Request::UserList { query, mut after } => {
-            let mut users = Vec::new();
-            loop {
-                let page = admin::users(s, &owner, query.clone(), after, None).await?;
-                users.extend(page.users);
-                after = page.next;
-                if after.is_none() {
-                    break Reply::Users { users };
-                }
-            }
+        Request::UserList { query, after } => {
+            let page =
+                |after| async { admin::users(s, &owner, query.clone(), after, None).await.map(|p| (p.users, p.next)) };
+            Reply::Users { users: all(after, page).await? }
         }
+        Request::UserShow { name } => Reply::User { user: Box::new(admin::user(s, &owner, &name).await?) },
+        Request::UserSessions { name } => Reply::Sessions { sessions: admin::user(s, &owner, &name).await?.sessions },
+        Request::UserRevoke { name, session } => done(admin::end_sessions(s, &owner, &name, session).await?),
         Request::UserRole { name, role } => done(admin::set_role(s, &owner, &name, role).await?),
         Request::UserBan { name, until, reason } => done(admin::ban(s, &owner, &name, until, reason).await?),
         Request::UserUnban { name } => done(admin::unban(s, &owner, &name).await?),
@@ -107,9 +136,86 @@ pub async fn execute(desk: &Desk, request: Request) -> Result<Reply> {
             Reply::Password { password: admin::reset_password(s, &name, password).await? }
         }
         Request::InviteCreate { invite } => Reply::Invite { invite: admin::create_invite(s, &owner, invite).await? },
-        Request::Backup { file } => done((desk.backup)(file).await?),
-        Request::InviteList => Reply::Invites { invites: admin::invites(s, &owner).await?.invites },
+        Request::Backup { file } => {
+            (desk.backup)(file.clone()).await?;
+            done(admin::note_backup(s, &owner, &file).await?)
+        }
+        Request::InviteList => {
+            let page = |after| async { admin::invites(s, &owner, after, None).await.map(|p| (p.invites, p.next)) };
+            Reply::Invites { invites: all(None, page).await? }
+        }
+        Request::InviteDelete { id } => done(admin::delete_invite(s, &owner, &id).await?),
+        Request::TokenList { name } => Reply::Tokens { tokens: admin::user(s, &owner, &name).await?.tokens },
+        Request::TokenRevoke { name, id } => done(admin::revoke_token(s, &owner, &name, id).await?),
+        Request::BanList => {
+            let page = |after| async { admin::bans(s, &owner, after, None).await.map(|p| (p.users, p.next)) };
+            Reply::Users { users: all(None, page).await? }
+        }
+        Request::Audit { since, limit } => {
+            let (lines, newest) = admin::recent_audit(s, &owner, since, limit).await?;
+            Reply::Audit { lines, newest }
+        }
+        Request::AuditAfter { after } => {
+            let lines = admin::audit_after(s, &owner, after).await?;
+            let newest = lines.last().map_or(after, |(id, _)| *id);
+            Reply::Audit { lines: lines.into_iter().map(|(_, line)| line).collect(), newest }
+        }
+        // Answered by a stream of lines, where there is one (`server`).
+        Request::Watch => return Err(Refusal::Forbidden("no server runs here that could be watched").into()),
+        about_room => return on_room(s, &owner, about_room).await,
     })
+}
+
+async fn on_room(s: &Services, owner: &Caller, request: Request) -> Result<Reply> {
+    Ok(match request {
+        Request::RoomList { query } => {
+            let page =
+                |after| async { admin::rooms(s, owner, query.clone(), after, None).await.map(|p| (p.rooms, p.next)) };
+            Reply::Rooms { rooms: all(None, page).await? }
+        }
+        Request::RoomShow { room } => Reply::Room { room: Box::new(admin::room(s, owner, &room).await?) },
+        Request::RoomCreate { room, owner: whose, kind, topic } => {
+            Reply::Rooms { rooms: vec![admin::create_room(s, owner, room, &whose, kind, &topic).await?] }
+        }
+        Request::RoomSet { room, kind, topic } => {
+            rooms::update(s, owner, room::Update { room: room.into(), topic, kind }).await?;
+            Reply::Done
+        }
+        Request::RoomTransfer { room, name } => {
+            rooms::transfer(s, owner, room::Transfer { room: room.into(), user: name }).await?;
+            Reply::Done
+        }
+        Request::RoomDelete { room } => {
+            rooms::delete(s, owner, room::Delete { room: room.into() }).await?;
+            Reply::Done
+        }
+        Request::RoomBanList { room } => Reply::RoomBans { bans: admin::room_bans(s, owner, &room).await? },
+        Request::RoomBan { room, name, until, reason } => {
+            members::ban(s, owner, member::Ban { room: room.into(), user: name, until, reason }).await?;
+            Reply::Done
+        }
+        Request::RoomUnban { room, name } => {
+            members::unban(s, owner, member::Unban { room: room.into(), user: name }).await?;
+            Reply::Done
+        }
+        _ => return Err(Error::Internal),
+    })
+}
+
+/// All pages of a list.
+async fn all<T, P>(mut after: Option<Cursor>, page: impl Fn(Option<Cursor>) -> P) -> Result<Vec<T>>
+where
+    P: Future<Output = Result<(Vec<T>, Option<Cursor>)>>,
+{
+    let mut all = Vec::new();
+    loop {
+        let (items, next) = page(after).await?;
+        all.extend(items);
+        after = next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
 }
 
 fn done((): ()) -> Reply {

@@ -8,6 +8,7 @@ use chat_common::{ErrorCode, UserId, UserName, rest};
 
 use super::{Origin, Registration, password, secret, throttle};
 use crate::domain::Refusal;
+use crate::service::counters::Proving;
 use crate::service::limiter::Action;
 use crate::service::{Caller, Error, Proof, Result, Services, access, tell};
 use crate::storage::{NewUser, Rotation, SessionRow, UserRow};
@@ -88,6 +89,10 @@ pub async fn guest(s: &Services, origin: &Origin, req: rest::Guest) -> Result<re
 
 /// `POST /auth/login`
 pub async fn login(s: &Services, origin: &Origin, req: rest::Login) -> Result<rest::Session> {
+    by_password(s, origin, req).await.inspect_err(|error| s.counters.proof_refused(Proving::Password, error))
+}
+
+async fn by_password(s: &Services, origin: &Origin, req: rest::Login) -> Result<rest::Session> {
     if password::too_long(&req.password) {
         password::check("password", &req.password)?;
     }
@@ -107,6 +112,10 @@ pub async fn login(s: &Services, origin: &Origin, req: rest::Login) -> Result<re
 /// `POST /auth/refresh`
 pub async fn refresh(s: &Services, origin: &Origin, req: rest::Refresh) -> Result<rest::Session> {
     let _ = origin;
+    by_refresh(s, req).await.inspect_err(|error| s.counters.proof_refused(Proving::Refresh, error))
+}
+
+async fn by_refresh(s: &Services, req: rest::Refresh) -> Result<rest::Session> {
     let presented = req.refresh_token;
     if !presented.starts_with(secret::REFRESH_PREFIX) || presented.len() > 128 {
         return Err(Error::Unauthorized("the refresh token is not valid; log in again"));

@@ -121,7 +121,7 @@ impl Auth {
             .map_err(|_| Error::Unauthorized("the token is not valid; log in again"))?
             .claims;
         if claims.exp.saturating_mul(1_000) <= now.as_millis() {
-            return Err(Error::Unauthorized("token expired"));
+            return Err(Error::Unauthorized(super::EXPIRED));
         }
         Ok(claims)
     }

@@ -24,6 +24,9 @@ pub use me::{me, patch_me};
 pub(super) use password::check as check_password;
 pub use proof::authenticate;
 
+/// What is said of a token whose time is over.
+pub(super) const EXPIRED: &str = "token expired";
+
 /// Who may come in without an invitation, as it holds for one request (the edge has judged `auto`: loopback
 /// listener, no proxy, local Host, no forwarded headers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,16 @@ use chat_common::event::server::ServerRole;
 use chat_common::rest::Scope;
 
 use super::{enter, secret};
+use crate::service::counters::Proving;
 use crate::service::{Caller, Error, Proof, Result, Services};
 
 /// Who a bearer token (access or API token) proves; `Unauthorized` with the reason, `Banned` from the server.
 pub async fn authenticate(s: &Services, token: &str) -> Result<Caller> {
-    if token.starts_with(secret::API_PREFIX) { by_api_token(s, token).await } else { by_access_token(s, token).await }
+    let proved = match token.starts_with(secret::API_PREFIX) {
+        true => by_api_token(s, token).await,
+        false => by_access_token(s, token).await,
+    };
+    proved.inspect_err(|error| s.counters.proof_refused(Proving::Token, error))
 }
 
 async fn by_access_token(s: &Services, token: &str) -> Result<Caller> {
@@ -36,7 +41,7 @@ async fn by_api_token(s: &Services, token: &str) -> Result<Caller> {
     }
     let row = s.store.token_by_hash(secret::hash(token)).await?.ok_or(unknown.clone())?;
     if row.expires_at.is_some_and(|end| end <= s.now()) {
-        return Err(Error::Unauthorized("token expired"));
+        return Err(Error::Unauthorized(super::EXPIRED));
     }
     let users = s.store.users(&[row.bot, row.owner]).await?;
     let find = |id| users.iter().find(|u| u.user.id == id);

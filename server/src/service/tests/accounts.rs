@@ -78,7 +78,7 @@ async fn doors_are_open_as_far_as_they_are_set() {
     accounts::register(&w.s, &invited, register("ana", Some(&invite.code))).await.unwrap();
     let used = accounts::register(&w.s, &invited, register("bob", Some(&invite.code))).await;
     assert_eq!(code(used), ErrorCode::Invalid, "it was good for one");
-    assert!(admin::invites(&w.s, &root).await.unwrap().invites.is_empty());
+    assert!(admin::invites(&w.s, &root, None, None).await.unwrap().invites.is_empty());
 }
 
 #[tokio::test]

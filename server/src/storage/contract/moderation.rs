@@ -8,7 +8,7 @@ use chat_common::model::{Role, RoomKind};
 use chat_common::{RoomName, UserId};
 
 use super::*;
-use crate::storage::Authority;
+use crate::storage::{Authority, LOCAL};
 
 struct Cast {
     hall: RoomName,
@@ -126,4 +126,47 @@ pub async fn moderators_delete(store: Arc<dyn Store>) {
     let deleted: Vec<_> = lines.iter().filter(|line| line.action == "message:delete").collect();
     assert_eq!(deleted.len(), 2);
     assert_eq!(deleted[0].subject, format!("hall #{c}"));
+}
+
+/// The owner of the machine may do in rooms what an admin may; the audit names nobody, the log the room's owner.
+pub async fn the_owner_of_the_machine_acts(store: Arc<dyn Store>) {
+    let Cast { hall, owner, member, .. } = cast(&store).await;
+    make_room(&store, member, "attic", RoomKind::Private).await;
+    store.ensure_direct(owner, member, start()).await.unwrap();
+    let all = async |query: Option<&str>, after: Option<&str>, limit| {
+        let found = store.all_rooms(query.map(str::to_owned), after.map(room), limit).await.unwrap();
+        found.into_iter().map(|row| row.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(all(None, None, 9).await, ["attic", "hall", "lobby"], "private ones too, direct conversations not");
+    assert_eq!(all(None, Some("attic"), 9).await, ["hall", "lobby"]);
+    assert_eq!(all(None, None, 1).await, ["attic"]);
+    assert_eq!(all(Some("al"), None, 9).await, ["hall"]);
+
+    let id = store.access(owner, &hall, start()).await.unwrap().unwrap().room.id;
+    let ban = Moderation::Ban { until: Some(later(5_000)) };
+    let banned = store.moderate(LOCAL, &hall, member, ban, None, start()).await.unwrap();
+    assert_eq!(banned.entry.unwrap().from.id, owner);
+    let bans = store.room_bans(id, start()).await.unwrap();
+    assert_eq!((bans.len(), bans[0].0.id, bans[0].1), (1, member, later(5_000)));
+    assert!(store.room_bans(id, later(6_000)).await.unwrap().is_empty(), "it is over");
+    store.moderate(LOCAL, &hall, member, Moderation::Unban, None, start()).await.unwrap();
+    assert!(store.room_bans(id, start()).await.unwrap().is_empty());
+
+    store.join(member, &hall, 200, start()).await.unwrap();
+    store.update_room(LOCAL, &hall, Some("new".into()), Some(RoomKind::Private), start()).await.unwrap();
+    let handed = store.transfer(LOCAL, &hall, member, start()).await.unwrap();
+    assert_eq!(handed.entry.unwrap().from.id, member, "who owns it now");
+    store.delete_room(LOCAL, &hall, start()).await.unwrap();
+    assert_eq!(refused(store.delete_room(LOCAL, &hall, start()).await), Refusal::ROOM);
+
+    let (lines, newest) = store.audit(None, 100).await.unwrap();
+    let by_nobody: Vec<&str> = lines.iter().filter(|l| l.actor.is_none()).map(|l| l.action.as_str()).collect();
+    assert_eq!(by_nobody, ["room:delete", "room:transfer", "room:kind", "member:unban", "member:ban"]);
+    // Followed from the beginning, it is the same the other way round.
+    let followed = store.audit_after(0, 100).await.unwrap();
+    assert!(followed.iter().map(|(_, line)| line).eq(lines.iter().rev()));
+    let last = followed.last().unwrap().0;
+    assert!(newest.unwrap() <= last && store.audit_after(last, 100).await.unwrap().is_empty());
+    assert_eq!(store.audit_after(last - 1, 100).await.unwrap().len(), 1);
+    assert_eq!(store.audit_after(0, 2).await.unwrap(), followed[..2]);
 }

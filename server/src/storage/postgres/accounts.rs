@@ -167,6 +167,10 @@ impl Accounts for PostgresStore {
         self.read(move |c| async move { audit::page(c, before, limit).await }.boxed()).await
     }
 
+    async fn audit_after(&self, after: i64, limit: u32) -> StoreResult<Vec<(i64, AuditLine)>> {
+        self.read(move |c| async move { audit::after(c, after, limit).await }.boxed()).await
+    }
+
     async fn add_audit(
         &self,
         actor: Option<UserId>,

@@ -7,7 +7,6 @@
 //! `Unavailable`: a repeat with the same key gives the first answer.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use super::append::{self, Failure, Item};
 use super::connect::End;
 use super::index::Follower;
 use super::pool::Pool;
-use crate::storage::{Appended, StoreError, StoreResult};
+use crate::storage::{Appended, Commits, StoreError, StoreResult};
 
 /// Workers of this node.
 const WORKERS: usize = 4;
@@ -50,8 +49,7 @@ struct Shared {
     pool: Arc<Pool>,
     follower: Arc<Follower>,
     end: Arc<End>,
-    commits: AtomicU64,
-    jobs: AtomicU64,
+    commits: Commits,
 }
 
 /// The way to the workers.
@@ -75,8 +73,7 @@ impl Drop for Alarm {
 impl Batches {
     /// Starts the workers; `follower` is rung after each commit.
     pub fn start(pool: Arc<Pool>, follower: Arc<Follower>, end: Arc<End>) -> Self {
-        let shared =
-            Arc::new(Shared { pool, follower, end, commits: AtomicU64::default(), jobs: AtomicU64::default() });
+        let shared = Arc::new(Shared { pool, follower, end, commits: Commits::default() });
         let workers = TaskTracker::new();
         let queues = (0..WORKERS).map(|_| {
             let (queue, waiting) = mpsc::channel(QUEUE);
@@ -114,8 +111,8 @@ impl Batches {
     }
 
     /// Batches committed and messages in them since the start.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.shared.commits.load(Ordering::Relaxed), self.shared.jobs.load(Ordering::Relaxed))
+    pub fn commits(&self) -> &Commits {
+        &self.shared.commits
     }
 
     /// Takes nothing more and waits until what waits is stored.
@@ -186,8 +183,7 @@ impl Shared {
             let done = tokio::time::timeout(WORK, self.once(items)).await;
             return match done {
                 Ok(Ok(answers)) => {
-                    self.commits.fetch_add(1, Ordering::Relaxed);
-                    self.jobs.fetch_add(items.len() as u64, Ordering::Relaxed);
+                    self.commits.writes.size(items.len() as u64);
                     self.follower.ring();
                     Ok(answers)
                 }
@@ -204,7 +200,9 @@ impl Shared {
         let mut lent = self.pool.take().await?;
         let mut tx = lent.conn.begin().await?;
         let answers = append::all(&mut tx, items).await?;
+        let begun = Instant::now();
         tx.commit().await?;
+        self.commits.took.time(begun.elapsed());
         self.pool.give_back(lent);
         Ok(answers)
     }

@@ -11,7 +11,8 @@ use super::rows;
 use crate::storage::body::Body;
 use crate::storage::{RoomId, StoreResult};
 
-/// Adds an entry to the log of a locked room: the next `seq`, a time that does not go back.
+/// Adds an entry to the log of a locked room: the next `seq`, a time that does not go back. For [`LOCAL`](crate::storage::LOCAL),
+/// whose id is 0, the room's owner stands in it.
 pub(super) async fn add(
     conn: &mut PgConnection,
     room: RoomId,
@@ -25,7 +26,9 @@ pub(super) async fn add(
         "WITH grown AS (
            UPDATE rooms SET head = head + 1, head_at = GREATEST(head_at, $2) WHERE id = $1 RETURNING id, head, head_at)
          INSERT INTO entries (room, seq, at, sender, target, body)
-         SELECT id, head, head_at, $3, $4, $5 FROM grown RETURNING seq, at",
+         SELECT id, head, head_at,
+           CASE WHEN $3 = 0 THEN COALESCE((SELECT user_id FROM members WHERE room = $1 AND role = 3 LIMIT 1), 0) ELSE $3 END,
+           $4, $5 FROM grown RETURNING seq, at",
     )
     .bind(room.0)
     .bind(at.as_millis())

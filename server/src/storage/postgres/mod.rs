@@ -55,7 +55,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{Connection, PgConnection};
 
 use super::secret::{self, TextKey};
-use super::{Store, StoreError, StoreResult};
+use super::{Commits, Store, StoreError, StoreResult};
 use batch::Batches;
 use connect::{Connector, End, Lineage};
 pub use import::Import;
@@ -127,11 +127,6 @@ impl PostgresStore {
             end.why()
         }
         .boxed()
-    }
-
-    /// Batches committed and messages stored in them since the start; for metrics.
-    pub fn batches(&self) -> (u64, u64) {
-        self.batches.counts()
     }
 
     /// A transaction of its own: undone unless the work gives `Ok`.
@@ -235,6 +230,10 @@ fn closed() -> StoreError {
 impl Store for PostgresStore {
     fn epoch(&self) -> Epoch {
         self.epoch.clone()
+    }
+
+    fn commits(&self) -> &Commits {
+        self.batches.commits()
     }
 
     async fn health(&self) -> StoreResult<()> {

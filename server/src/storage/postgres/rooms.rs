@@ -1,11 +1,11 @@
 //! [`Rooms`] by name: each method hands its work to a transaction or to a read.
 
 use async_trait::async_trait;
-use chat_common::model::{Member, RoomKind};
+use chat_common::model::{Member, RoomKind, User};
 use chat_common::{RoomName, Timestamp, UserId, UserName};
 use futures_util::FutureExt;
 
-use super::{PostgresStore, members, moderate, rooms_change, views};
+use super::{PostgresStore, members, moderate, rooms_change, standing, views};
 use crate::storage::{Access, Moderation, RoomChange, RoomId, RoomRow, RoomView, Rooms, StoreResult};
 
 #[async_trait]
@@ -61,6 +61,14 @@ impl Rooms for PostgresStore {
             async move { views::list(c, user, query.as_deref(), after.as_ref(), limit, now).await }.boxed()
         })
         .await
+    }
+
+    async fn all_rooms(&self, query: Option<String>, after: Option<RoomName>, limit: u32) -> StoreResult<Vec<RoomRow>> {
+        self.read(move |c| async move { views::all(c, query.as_deref(), after.as_ref(), limit).await }.boxed()).await
+    }
+
+    async fn room_bans(&self, room: RoomId, now: Timestamp) -> StoreResult<Vec<(User, Timestamp)>> {
+        self.read(move |c| async move { standing::bans(c, room, now).await }.boxed()).await
     }
 
     async fn rooms_of(&self, user: UserId) -> StoreResult<Vec<(RoomId, RoomName)>> {

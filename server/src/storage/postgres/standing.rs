@@ -1,6 +1,6 @@
 //! How an actor stands to a room: what every write asks before it writes.
 
-use chat_common::model::Role;
+use chat_common::model::{Role, User};
 use chat_common::{RoomName, Timestamp, UserId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Row};
 use super::{rows, users};
 use crate::domain::Refusal;
 use crate::domain::permission::{Action, Standing};
-use crate::storage::{RoomId, RoomRow, StoreResult};
+use crate::storage::{LOCAL, RoomId, RoomRow, StoreResult};
 
 /// Membership and sanctions of a user in a room.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,6 +50,22 @@ pub(super) async fn of(conn: &mut PgConnection, room: RoomId, user: UserId) -> S
     .fetch_one(conn)
     .await?;
     Member::read(&row, 0)
+}
+
+/// Who is banned from a room at `now`, by name, and until when.
+pub(super) async fn bans(conn: &mut PgConnection, room: RoomId, now: Timestamp) -> StoreResult<Vec<(User, Timestamp)>> {
+    let sql = concat!(
+        "SELECT ",
+        rows::user_columns!(),
+        ", s.banned_until FROM sanctions s JOIN users u ON u.id = s.user_id
+         WHERE s.room = $1 AND s.banned_until > $2 ORDER BY u.name"
+    );
+    let found = sqlx::query(sql).bind(room.0).bind(now.as_millis()).fetch_all(conn).await?;
+    let ban = |row: &PgRow| {
+        let until: i64 = row.try_get(rows::USER_COLUMNS)?;
+        Ok((rows::user(row, 0)?.user, Timestamp::from_millis(until)))
+    };
+    found.iter().map(ban).collect()
 }
 
 /// A room by name.
@@ -111,6 +127,12 @@ async fn judged(
     action: Action,
     now: Timestamp,
 ) -> StoreResult<Scene> {
+    if actor == LOCAL {
+        let (room, member) = (room.ok_or(Refusal::ROOM)?, Member::default());
+        let standing = member.standing(&room, true, now);
+        standing.check(action)?;
+        return Ok(Scene { room, member, standing });
+    }
     let sql = concat!(
         "SELECT ",
         rows::user_columns!(),

@@ -94,7 +94,7 @@ async fn two_nodes_write_one_log() {
     nodes[1].append(text(loud, &rooms[1], "1", "hi")).await.unwrap();
     nodes[0].moderate(ana, &rooms[1], loud, Moderation::Ban { until: None }, None, start()).await.unwrap();
     assert_eq!(refused(nodes[1].append(text(loud, &rooms[1], "2", "hi")).await), Refusal::Banned { until: None });
-    let (commits, jobs) = nodes[0].batches();
+    let (commits, jobs) = nodes[0].commits().counts();
     assert!(commits < jobs, "{commits} commits for {jobs} messages");
     for node in nodes {
         node.close().await;

@@ -6,7 +6,7 @@ use sqlx::{PgConnection, Row};
 
 use super::{audit, authority, rows, sessions, tokens};
 use crate::domain::Refusal;
-use crate::storage::{Authority, NewUser, StoreResult, UserRow};
+use crate::storage::{Authority, LOCAL, NewUser, StoreResult, UserRow, local};
 
 /// A statement over the columns of [`rows::user`] and the PHC string behind them.
 macro_rules! select_user {
@@ -48,7 +48,7 @@ async fn held(conn: &mut PgConnection, id: UserId) -> StoreResult<UserRow> {
 
 /// An actor: known and not banned from the server.
 pub(super) async fn active(conn: &mut PgConnection, id: UserId, now: Timestamp) -> StoreResult<UserRow> {
-    unbanned(known(conn, id).await?, now)
+    if id == LOCAL { local(now) } else { unbanned(known(conn, id).await?, now) }
 }
 
 /// Refuses who is banned from the server.

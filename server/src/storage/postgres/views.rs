@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use super::rows;
-use crate::storage::{Access, Membership, RoomId, RoomView, StoreResult};
+use crate::storage::{Access, Membership, RoomId, RoomRow, RoomView, StoreResult};
 
 /// A room with the user's (`$1`) membership and sanctions, and the other one of a direct conversation.
 macro_rules! access {
@@ -146,6 +146,25 @@ pub(super) async fn list(
         .fetch_all(conn)
         .await?;
     found.iter().map(|row| view_of(row, now)).collect()
+}
+
+/// All rooms but direct conversations, by name, from after `after`; `query`: part of the name or topic, folded.
+pub(super) async fn all(
+    conn: &mut PgConnection,
+    query: Option<&str>,
+    after: Option<&RoomName>,
+    limit: u32,
+) -> StoreResult<Vec<RoomRow>> {
+    let found = sqlx::query(
+        "SELECT id, name, kind, topic, first, head, members FROM rooms
+         WHERE name > $1 AND kind <> 2 AND strpos(folded, $2) > 0 ORDER BY name LIMIT $3",
+    )
+    .bind(after.map_or("", RoomName::as_str))
+    .bind(query.unwrap_or_default())
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    found.iter().map(|row| rows::room(row, 0)).collect()
 }
 
 /// Ids and names of the rooms that a user is a member of.

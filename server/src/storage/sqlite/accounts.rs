@@ -159,6 +159,10 @@ impl Accounts for SqliteStore {
         self.read(move |c| audit::page(c, before, limit)).await
     }
 
+    async fn audit_after(&self, after: i64, limit: u32) -> StoreResult<Vec<(i64, AuditLine)>> {
+        self.read(move |c| audit::after(c, after, limit)).await
+    }
+
     async fn add_audit(
         &self,
         actor: Option<UserId>,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{error, rows};
 pub(super) use crate::storage::body::Body;
-use crate::storage::{RoomId, StoreResult};
+use crate::storage::{LOCAL, RoomId, StoreResult};
 
 /// Adds an entry to a room's log: the next `seq`, a time that does not go back.
 pub(super) fn add(
@@ -24,9 +24,19 @@ pub(super) fn add(
         )?
         .query_row(params![room.0, at.as_millis()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let body = serde_json::to_string(body).map_err(|_| error::damaged("entry"))?;
+    let from = if from == LOCAL { owner(conn, room)? } else { from };
     conn.prepare_cached("INSERT INTO entries (room, seq, at, sender, target, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![room.0, seq, at, rows::user_in(from), target.map(rows::seq_in), body])?;
     Ok((rows::seq(seq), Timestamp::from_millis(at)))
+}
+
+/// A room's owner; who is nobody where there is none.
+fn owner(conn: &Connection, room: RoomId) -> StoreResult<UserId> {
+    let owner = conn
+        .prepare_cached("SELECT user FROM members WHERE room = ?1 AND role = 3")?
+        .query_row([room.0], |row| row.get(0))
+        .optional()?;
+    Ok(owner.map_or(LOCAL, rows::user_id))
 }
 
 /// Entries after `after`, ascending without a hole, at most `limit`.

@@ -53,7 +53,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Store, StoreError, StoreResult};
+use super::{Commits, Store, StoreError, StoreResult};
 pub use backup::restore;
 pub use export::Export;
 use job::{Job, Message, Task, Work};
@@ -150,11 +150,6 @@ impl SqliteStore {
         self.vitals.died.clone()
     }
 
-    /// Batches committed and writes answered in them since the start; for metrics.
-    pub fn batches(&self) -> (u64, u64) {
-        (self.vitals.commits.load(Ordering::Relaxed), self.vitals.jobs.load(Ordering::Relaxed))
-    }
-
     /// A write in its own savepoint.
     async fn write<T, F>(&self, f: F) -> StoreResult<T>
     where
@@ -208,6 +203,10 @@ fn closed() -> StoreError {
 impl Store for SqliteStore {
     fn epoch(&self) -> Epoch {
         self.epoch.clone()
+    }
+
+    fn commits(&self) -> &Commits {
+        &self.vitals.commits
     }
 
     async fn health(&self) -> StoreResult<()> {

@@ -1,10 +1,10 @@
 //! [`Rooms`] by name: each method hands its work to the writer or to a reader.
 
 use async_trait::async_trait;
-use chat_common::model::{Member, RoomKind};
+use chat_common::model::{Member, RoomKind, User};
 use chat_common::{RoomName, Timestamp, UserId, UserName};
 
-use super::{SqliteStore, members, moderate, rooms_change, views};
+use super::{SqliteStore, members, moderate, rooms_change, standing, views};
 use crate::storage::{Access, Moderation, RoomChange, RoomId, RoomRow, RoomView, Rooms, StoreResult};
 
 #[async_trait]
@@ -54,6 +54,14 @@ impl Rooms for SqliteStore {
         now: Timestamp,
     ) -> StoreResult<Vec<RoomView>> {
         self.read(move |c| views::list(c, user, query.as_deref(), after.as_ref(), limit, now)).await
+    }
+
+    async fn all_rooms(&self, query: Option<String>, after: Option<RoomName>, limit: u32) -> StoreResult<Vec<RoomRow>> {
+        self.read(move |c| views::all(c, query.as_deref(), after.as_ref(), limit)).await
+    }
+
+    async fn room_bans(&self, room: RoomId, now: Timestamp) -> StoreResult<Vec<(User, Timestamp)>> {
+        self.read(move |c| standing::bans(c, room, now)).await
     }
 
     async fn rooms_of(&self, user: UserId) -> StoreResult<Vec<(RoomId, RoomName)>> {

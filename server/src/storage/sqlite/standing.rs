@@ -1,6 +1,6 @@
 //! How an actor stands to a room: what every write asks before it writes.
 
-use chat_common::model::Role;
+use chat_common::model::{Role, User};
 use chat_common::{RoomName, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -31,6 +31,19 @@ impl CachedMember {
         let banned = self.banned_until.filter(|until| *until > now).map(rows::end_of);
         Standing { kind: room.kind, role: self.role, admin, banned }
     }
+}
+
+/// Who is banned from a room at `now`, by name, and until when.
+pub(super) fn bans(conn: &Connection, room: RoomId, now: Timestamp) -> StoreResult<Vec<(User, Timestamp)>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {}, s.banned_until FROM sanctions s JOIN users u ON u.id = s.user
+         WHERE s.room = ?1 AND s.banned_until > ?2 ORDER BY u.name",
+        rows::USER
+    ))?;
+    let found = statement.query_map(params![room.0, now.as_millis()], |row| {
+        Ok((rows::user(row, 0)?.user, Timestamp::from_millis(row.get(8)?)))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// A room by name.

@@ -141,7 +141,7 @@ async fn writes_at_once_share_a_commit() {
     let store = Arc::new(open(&dir));
     let erased: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
     let ana = user(&erased, "ana").await;
-    let (commits, jobs) = store.batches();
+    let (commits, jobs) = store.commits().counts();
     let tasks: Vec<_> = (0..400)
         .map(|i| {
             let store = Arc::clone(&store);
@@ -151,7 +151,7 @@ async fn writes_at_once_share_a_commit() {
     for task in tasks {
         task.await.unwrap();
     }
-    let (commits, jobs) = (store.batches().0 - commits, store.batches().1 - jobs);
+    let (commits, jobs) = (store.commits().counts().0 - commits, store.commits().counts().1 - jobs);
     assert_eq!(jobs, 400);
     assert!(commits <= 100, "{commits} commits for 400 messages");
 }

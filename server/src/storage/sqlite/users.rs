@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{audit, authority, rows, sessions, tokens};
 use crate::domain::Refusal;
-use crate::storage::{Authority, NewUser, StoreResult, UserRow};
+use crate::storage::{Authority, LOCAL, NewUser, StoreResult, UserRow, local};
 
 /// By id.
 pub(super) fn by_id(conn: &Connection, id: UserId) -> StoreResult<Option<UserRow>> {
@@ -31,6 +31,9 @@ pub(super) fn known(conn: &Connection, id: UserId) -> StoreResult<UserRow> {
 
 /// An actor: known and not banned from the server.
 pub(super) fn active(conn: &Connection, id: UserId, now: Timestamp) -> StoreResult<UserRow> {
+    if id == LOCAL {
+        return local(now);
+    }
     let user = known(conn, id)?;
     match user.banned_until {
         Some(until) if until > now => Err(Refusal::Banned { until: rows::end_of(until) }.into()),

@@ -4,7 +4,7 @@ use chat_common::{RoomName, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{members, read, rows, users};
-use crate::storage::{Access, Membership, RoomId, RoomView, StoreResult};
+use crate::storage::{Access, Membership, RoomId, RoomRow, RoomView, StoreResult};
 
 /// A room with the user's (`?1`) membership and sanctions.
 const SELECT: &str = "SELECT r.id, r.name, r.kind, r.topic, r.first, r.head, r.members,
@@ -97,6 +97,22 @@ pub(super) fn list(
     );
     let key = params![rows::user_in(user), after.map_or("", RoomName::as_str), limit, query.unwrap_or_default()];
     views(conn, user, &sql, key, now)
+}
+
+/// All rooms but direct conversations, by name, from after `after`; `query`: part of the name or topic, folded.
+pub(super) fn all(
+    conn: &Connection,
+    query: Option<&str>,
+    after: Option<&RoomName>,
+    limit: u32,
+) -> StoreResult<Vec<RoomRow>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id, name, kind, topic, first, head, members FROM rooms
+         WHERE name > ?1 AND kind <> 2 AND instr(folded, ?2) > 0 ORDER BY name LIMIT ?3",
+    )?;
+    let key = params![after.map_or("", RoomName::as_str), query.unwrap_or_default(), limit];
+    let found = statement.query_map(key, rows::room)?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Ids and names of the rooms that a user is a member of.

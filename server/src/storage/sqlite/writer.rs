@@ -6,7 +6,7 @@
 //! `Unavailable`. The thread lives on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::cache::Cache;
 use super::job::{Job, Message, Work};
 use super::{Durability, index, purge};
-use crate::storage::{StoreError, StoreResult};
+use crate::storage::{Commits, StoreError, StoreResult};
 
 /// Jobs of one transaction.
 const BATCH: usize = 512;
@@ -42,10 +42,8 @@ pub(super) struct Vitals {
     pub died: CancellationToken,
     /// The last batch failed.
     pub failing: AtomicBool,
-    /// Batches committed.
-    pub commits: AtomicU64,
-    /// Jobs answered in them.
-    pub jobs: AtomicU64,
+    /// Batches committed, and the jobs answered in them.
+    pub commits: Commits,
 }
 
 /// The thread's state.
@@ -206,7 +204,10 @@ impl Writer {
 
     fn commit(&mut self) -> StoreResult<()> {
         self.cache.write_back(&self.conn)?;
-        Ok(self.conn.prepare_cached("COMMIT")?.execute([]).map(drop)?)
+        let begun = Instant::now();
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        self.vitals.commits.took.time(begun.elapsed());
+        Ok(())
     }
 
     fn answer(&mut self, done: Vec<Box<dyn Job>>, failed: Option<&StoreError>) {
@@ -226,8 +227,7 @@ impl Writer {
             }
             None => {
                 self.vitals.failing.store(false, Ordering::SeqCst);
-                self.vitals.commits.fetch_add(1, Ordering::Relaxed);
-                self.vitals.jobs.fetch_add(done.len() as u64, Ordering::Relaxed);
+                self.vitals.commits.writes.size(done.len() as u64);
                 self.backlog.get_or_insert_with(Instant::now);
             }
         }
