@@ -10,12 +10,12 @@ use clap::{CommandFactory, Parser};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::{Someone, World, answer};
+use super::world::{PASSWORD, Someone, World, answer};
 
 /// Commands that change something, in an order in which they go well, and the action in the audit.
 const ACTS: &[(&str, &str)] = &[
-    ("user add ana", "user:create"),
-    ("user password ana", "user:password"),
+    ("user add ana --password-file {password}", "user:create"),
+    ("user password ana --password-file {password}", "user:password"),
     ("user role ana admin", "user:role"),
     ("user ban bob --reason spam", "user:ban"),
     ("user unban bob", "user:unban"),
@@ -75,7 +75,7 @@ fn leaves(command: &clap::Command, path: &str) -> Vec<String> {
 }
 
 async fn told(w: &World, request: Request) -> Reply {
-    match ask(&w.running.data_dir, request).await.unwrap() {
+    match ask(&w.data_dir(), request).await.unwrap() {
         Ok(reply) => reply,
         Err(_) => panic!("the server runs, and is not found"),
     }
@@ -108,7 +108,8 @@ async fn every_command_that_changes_something_stands_in_the_audit() {
     carl.post("/tokens", json!({"name": "crier", "scopes": ["send"]})).await;
     let token = id_of(&carl, "/tokens", "tokens", |_| true).await;
     let session = id_of(&eve, "/sessions", "sessions", |s| s["current"] == true).await;
-    let file = w.running.data_dir.join("copy.db");
+    let (file, password) = (w.data_dir().join("copy.db"), w.data_dir().join("password"));
+    std::fs::write(&password, PASSWORD).unwrap();
     let mut newest = lines_after(&w, 0).await.1;
     for (line, action) in ACTS {
         let invite = match told(&w, Request::InviteList).await {
@@ -119,6 +120,7 @@ async fn every_command_that_changes_something_stands_in_the_audit() {
             .replace("{token}", &token)
             .replace("{session}", &session)
             .replace("{invite}", &invite)
+            .replace("{password}", &password.display().to_string())
             .replace("{file}", &file.display().to_string());
         let words = std::iter::once("chat-server").chain(line.split(' '));
         let Job::Ask { request, .. } = Cli::try_parse_from(words).unwrap().command.unwrap().job().unwrap() else {

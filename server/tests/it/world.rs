@@ -112,6 +112,11 @@ impl World {
         (StatusCode::from_u16(status).unwrap(), serde_json::from_str(body).unwrap())
     }
 
+    /// Where its keys, its database and its admin socket lie.
+    pub fn data_dir(&self) -> std::path::PathBuf {
+        self._dir.path().join("data")
+    }
+
     pub async fn stop(self) {
         self.running.stop().await;
     }
@@ -154,12 +159,17 @@ impl Someone {
     }
 }
 
-/// `(status, body)`; an empty body is null.
+/// `(status, body)`; an empty body is null. The id of the request, another each time, is left out.
 pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.unwrap();
     let status = response.status();
     let text = response.text().await.unwrap();
-    (status, serde_json::from_str(&text).unwrap_or(if text.is_empty() { Value::Null } else { Value::String(text) }))
+    let mut body =
+        serde_json::from_str(&text).unwrap_or(if text.is_empty() { Value::Null } else { Value::String(text) });
+    if let Value::Object(object) = &mut body {
+        object.remove("request_id");
+    }
+    (status, body)
 }
 
 /// The error's code and field.

@@ -26,7 +26,7 @@ async fn live(server: &Server) -> Vec<String> {
     let made = ana.post("/tokens", &json!({"name": "crier", "scopes": ["read", "send"]})).await.ok();
     secrets.push(made["token"].as_str().expect("a token").to_owned());
     ana.post("/rooms/lobby/messages", &json!({"text": TEXT})).await.ok();
-    ana.get(&format!("/search?q={TEXT}")).await;
+    ana.get(&format!("/search?query={TEXT}")).await;
     let hook = ana.post("/rooms", &json!({"room": "mine"})).await;
     assert!(hook.status.is_success(), "{}", hook.text);
     let hook = ana.post("/rooms/mine/hooks", &json!({"name": "bell"})).await.ok();
@@ -59,7 +59,7 @@ async fn the_log_knows_every_request_and_no_secret() {
     for format in ["text", "json"] {
         let server = Server::with(Options::roomy().arg("--log").arg("trace").arg("--log-format").arg(format)).await;
         let secrets = live(&server).await;
-        let asked = server.api().request(reqwest::Method::GET, "/me").header("x-request-id", "find-me-1");
+        let asked = server.api().request(reqwest::Method::GET, "/api/v1/me").header("x-request-id", "find-me-1");
         Api::send(asked).await.refused(ErrorCode::Unauthorized);
         wait::until("the last request is logged", || server.said().contains("find-me-1").then_some(())).await;
         let said = server.said();

@@ -72,7 +72,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, look: Look) {
     let [audit, slow, nodes] = if area.width >= 110 {
         Layout::horizontal([Constraint::Fill(5), Constraint::Length(26), Constraint::Fill(3)]).areas(end)
     } else {
-        let [audit, right] = Layout::horizontal([Constraint::Fill(5), Constraint::Fill(4)]).areas(end);
+        let [audit, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Max(32)]).areas(end);
         let [slow, nodes] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
         [audit, slow, nodes]
     };
@@ -90,18 +90,19 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, tick: &Tick, state: &State, look
         let style = if says == "ok" { look.good() } else { look.bad() };
         Span::styled(format!("{what} {}", visible_line(says)), style)
     };
-    let mut left = vec![
-        Span::styled(visible_line(&tick.server.name), look.strong()),
-        Span::raw(format!(" {}  up {}  ", visible_line(&tick.server.version), span(tick.uptime_s))),
+    let mut left = vec![Span::styled(format!("{} ", visible_line(&tick.server.name)), look.strong())];
+    if let Some(why) = &state.away {
+        left.push(Span::styled(visible_line(why), look.bad()));
+        left.push(Span::raw("  "));
+    } else if state.paused {
+        left.extend([Span::styled("paused", look.bad()), Span::raw("  ")]);
+    }
+    left.extend([
+        Span::raw(format!("{}  up {}  ", visible_line(&tick.server.version), span(tick.uptime_s))),
         says("store", &tick.store),
         Span::raw("  "),
         says("bus", &tick.bus),
-    ];
-    if let Some(why) = &state.away {
-        left.push(Span::styled(format!("  {}", visible_line(why)), look.bad()));
-    } else if state.paused {
-        left.push(Span::styled("  paused", look.bad()));
-    }
+    ]);
     let at = tick.at.to_string();
     let time = at.get(11..19).unwrap_or_default().to_owned() + " UTC";
     let [left_area, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(13)]).areas(area);
@@ -164,9 +165,9 @@ fn draw_rates(frame: &mut Frame<'_>, area: Rect, tick: &Tick, state: &State, loo
     ];
     frame.render_widget(Paragraph::new(lines), numbers);
     let [top, bottom] = Layout::vertical([Constraint::Length(3), Constraint::Length(3)]).areas(curves);
-    let now = (rate(r.messages), count(t.messages));
+    let now = (rate(r.messages), short(t.messages));
     curve(frame, top, "messages/s", now, state.history.iter().map(|(messages, _)| *messages), look);
-    let now = (rate(r.deliveries), count(t.deliveries));
+    let now = (rate(r.deliveries), short(t.deliveries));
     curve(frame, bottom, "deliveries/s", now, state.history.iter().map(|(_, deliveries)| *deliveries), look);
 }
 
@@ -239,8 +240,8 @@ fn draw_people(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
             p.user.to_string(),
             if p.transport == "websocket" { "ws" } else { "poll" }.to_owned(),
             bytes(p.queue_bytes),
-            count(p.queue_packets),
-            count(p.requests),
+            short(p.queue_packets),
+            short(p.requests),
             span(p.age_s),
         ])
         .style(style)
@@ -254,31 +255,28 @@ fn draw_rooms(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
         Sort::Name => "rooms by name",
         Sort::Size => "rooms by followers",
     };
-    let widths = vec![Constraint::Fill(1), Constraint::Length(6), Constraint::Length(9), Constraint::Length(9)];
+    let widths = vec![Constraint::Fill(1), Constraint::Length(6), Constraint::Length(7), Constraint::Length(5)];
     let row = |r: &&RoomLoad| {
-        Row::new([r.room.to_string(), rate(r.per_second), count(r.entries), count(r.followers)])
+        Row::new([r.room.to_string(), rate(r.per_second), short(r.entries), short(r.followers)])
             .style(if r.per_second > 0.0 { look.strong() } else { Style::new() })
     };
-    table(frame, area, (title, "room /s entries followers"), &state.rooms(), widths, row, look);
+    table(frame, area, (title, "room /s entries conns"), &state.rooms(), widths, row, look);
 }
 
 fn draw_audit(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
     let lines: Vec<&AuditLine> = state.audit().collect();
-    let widths = vec![Constraint::Length(8), Constraint::Max(12), Constraint::Max(14), Constraint::Fill(1)];
+    let widths = vec![Constraint::Length(8), Constraint::Max(10), Constraint::Fill(1)];
     let row = |line: &&AuditLine| {
         let at = line.at.to_string();
-        let subject = match &line.detail {
-            Some(detail) => format!("{} ({})", visible_line(&line.subject), visible_line(detail)),
-            None => visible_line(&line.subject),
-        };
+        let detail = line.detail.as_deref().map(|detail| format!(" ({})", visible_line(detail)));
+        let (action, subject) = (visible_line(&line.action), visible_line(&line.subject));
         Row::new([
             at.get(11..19).unwrap_or_default().to_owned(),
             line.actor.as_ref().map_or("(machine)".to_owned(), |user| user.name.to_string()),
-            visible_line(&line.action),
-            subject,
+            format!("{action} {subject}{}", detail.unwrap_or_default()),
         ])
     };
-    table(frame, area, ("audit", "time who did to"), &lines, widths, row, look);
+    table(frame, area, ("audit", "time who what"), &lines, widths, row, look);
 }
 
 fn draw_slow(frame: &mut Frame<'_>, area: Rect, tick: &Tick, look: Look) {
@@ -324,7 +322,7 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, look: Look) {
         "Figures are this node's own; users, audit and nodes are",
         "all nodes'. Half of all commits (and deliveries) took no",
         "longer than the first number, 99 of 100 no longer than",
-        "the second.",
+        "the second. A room's conns are the connections following it.",
     ];
     let (width, height) = (64.min(area.width), (text.len() as u16 + 2).min(area.height));
     let [_, middle, _] =
@@ -347,6 +345,16 @@ fn count(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// `1,234`, `12.3k`, `12M`
+fn short(n: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
+    match UNITS.iter().find(|(size, _)| n >= 10_000 && n >= *size) {
+        Some((size, unit)) if n < size * 100 => format!("{:.1}{unit}", n as f64 / *size as f64),
+        Some((size, unit)) => format!("{}{unit}", n / size),
+        None => count(n),
+    }
 }
 
 /// A number a second, with a decimal where it is small.
