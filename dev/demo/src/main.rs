@@ -25,6 +25,9 @@ struct Options {
     /// Where the files go instead of to `docs/`; the README is left alone then.
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
+    /// Take only the screen of `chat-server top`.
+    #[arg(long)]
+    top: bool,
     /// Draw again from the recording that lies there, without playing.
     #[arg(long)]
     redraw: bool,
@@ -43,16 +46,22 @@ async fn main() -> Result<()> {
         println!("{name}: {} kB", text.len().div_ceil(1000));
         Ok(())
     };
+    let write_shot = |shot: &screens::Shot| -> Result<()> {
+        write(&format!("screen-{}.svg", shot.name), &svg::still(&shot.picture, shot.what))?;
+        write(&format!("screen-{}.txt", shot.name), &shot.picture.text())
+    };
+    if options.top {
+        let shot = screens::top().await?;
+        clean::check(shot.name, &shot.picture.text())?;
+        return write_shot(&shot);
+    }
     let recording = if options.redraw {
         let path = into.join("demo.cast");
         cast::Cast::parse(&std::fs::read_to_string(&path).with_context(|| path.display().to_string())?)?
     } else {
         let (recording, shots) = play().await?;
         write("demo.cast", &recording.text())?;
-        for shot in &shots {
-            write(&format!("screen-{}.svg", shot.name), &svg::still(&shot.picture, shot.what))?;
-            write(&format!("screen-{}.txt", shot.name), &shot.picture.text())?;
-        }
+        shots.iter().try_for_each(write_shot)?;
         if let Some(shot) = shots.first().filter(|_| options.into.is_none()) {
             readme::put(&chat_e2e::program::root().join("README.md"), &shot.picture.text())?;
         }
@@ -73,7 +82,8 @@ async fn main() -> Result<()> {
 /// Plays everything; what comes out holds nothing of this machine.
 async fn play() -> Result<(cast::Cast, Vec<screens::Shot>)> {
     let recording = scene::play().await?;
-    let shots = screens::take().await?;
+    let mut shots = screens::take().await?;
+    shots.push(screens::top().await?);
     clean::check("demo.cast", &recording.text())?;
     for shot in &shots {
         clean::check(shot.name, &shot.picture.text())?;

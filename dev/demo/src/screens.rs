@@ -47,6 +47,48 @@ pub async fn take() -> Result<Vec<Shot>> {
     Ok(shots)
 }
 
+/// `chat-server top` while people talk.
+pub async fn top() -> Result<Shot> {
+    let stage = talk().await;
+    let data = stage.server.data_dir().display().to_string();
+    let mut sockets = Vec::new();
+    for (account, rooms) in
+        [(&stage.ana, vec!["ops", "dev", "lobby"]), (&stage.raj, vec!["ops", "dev"]), (&stage.ci, vec!["dev"])]
+    {
+        let mut socket = account.socket().await;
+        for room in rooms {
+            socket.join(room).await;
+        }
+        sockets.push(socket);
+    }
+    let terminal = stage.terminal("kim", (100, 30), "chat-server", &["top", "--data-dir", &data]).await?;
+    terminal.wait_for("store ok").await;
+    for args in [
+        ["invite", "create"].as_slice(),
+        &["room", "create", "cellar", "--owner", "raj"],
+        &["user", "role", "raj", "admin"],
+    ] {
+        stage.server.command(args).await;
+    }
+    // Busier and quieter: a curve that is flat shows nothing.
+    for second in 0_usize..24 {
+        let burst = 4 + 26 * (second % 8) / 7;
+        for n in 0..burst {
+            let room = ["ops", "dev", "ops", "lobby"][n % 4];
+            sockets[0].say(room, "build passed", &format!("{second}-{n}")).await;
+        }
+        crate::stage::pause(1_000).await;
+        for socket in &mut sockets {
+            socket.drain().await;
+        }
+    }
+    Ok(Shot {
+        name: "top",
+        what: "chat-server top at 100×30: rates with their curves, connections, rooms, who did what",
+        picture: terminal.with_screen(Picture::of),
+    })
+}
+
 /// What stands in the rooms.
 async fn talk() -> Stage {
     let stage = Stage::new().await;

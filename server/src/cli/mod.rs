@@ -2,10 +2,10 @@
 //! through the running server's admin socket, or straight to the database where none runs.
 
 pub mod admin;
-mod completions;
 mod asking;
 mod audit;
 mod ban;
+mod completions;
 mod config;
 mod db;
 mod healthcheck;
