@@ -151,7 +151,7 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let log = Log { filter: "info".to_owned(), format };
-        let _here = tracing::subscriber::set_default(subscriber(&log, false, move || writer.clone()));
+        let _here = tracing::subscriber::set_default(subscriber(&log, false, move || writer.clone()).0);
         crate::trail::follow(trail, async {
             let (n, yes, error) = (7, true, std::io::Error::other("a\nb"));
             tracing::warn!(n, yes, %error, what = "x", "it failed");
