@@ -28,6 +28,31 @@ pub struct ErrorReply {
     pub request_id: Option<String>,
 }
 
+/// `GET /server`: how the asker may come in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ServerAccess {
+    /// Of the program.
+    pub version: String,
+    /// Whether as a guest.
+    pub guests: bool,
+    /// Who may make an account.
+    pub registration: Registration,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Anyone.
+    Open,
+    /// Who has an invitation.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
 /// `POST /auth/register`
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

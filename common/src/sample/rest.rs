@@ -6,7 +6,7 @@ use crate::model::{Role, RoomKind};
 use crate::rest::{
     Audit, AuditLine, CreateHook, CreateInvite, CreateToken, ErrorReply, Guest, HookInfo, Hooks, Login, Logout, Me,
     NewHook, NewInvite, NewToken, PatchMe, PatchMessage, PatchRoom, PostMessage, Posted, PutBan, PutMember, Readiness,
-    Refresh, Register, Scope, Session, SessionInfo, Sessions, TokenInfo, Tokens, UserInfo, Users,
+    Refresh, Register, Registration, Scope, ServerAccess, Session, SessionInfo, Sessions, TokenInfo, Tokens, UserInfo, Users,
 };
 use crate::{ErrorBody, Seq};
 
@@ -17,6 +17,10 @@ pub(super) fn all() -> Vec<Sample> {
 fn sessions() -> Vec<Sample> {
     let (who, password) = ("ana".to_owned(), "correct horse".to_owned());
     vec![
+        sample(
+            "GET /server",
+            &ServerAccess { version: "0.1.0".into(), guests: true, registration: Registration::Invite },
+        ),
         sample(
             "REST error",
             &ErrorReply {

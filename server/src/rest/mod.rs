@@ -21,10 +21,12 @@ mod presence;
 mod rooms;
 mod routes;
 mod search;
+mod server;
 mod sessions;
 mod streams;
 mod tokens;
 mod watch;
+mod web;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! THE route list; the document is made from it.
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use chat_common::ErrorCode;
 use http::{HeaderValue, Method, StatusCode, Uri};
@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::error::Failure;
 use super::{
-    Rest, admin, auth, cors, deadline, docs, events, health, hooks, me, members, messages, metrics, openapi, presence,
-    rooms, search, sessions, tokens, watch,
+    Rest, admin, auth, cors, deadline, events, health, hooks, me, members, messages, metrics, openapi, presence, rooms,
+    search, server, sessions, tokens, watch, web,
 };
 
 /// Where the interface lives.
@@ -22,6 +22,7 @@ const BASE: &str = "/api/v1";
 
 fn v1() -> OpenApiRouter<Rest> {
     OpenApiRouter::new()
+        .routes(routes!(server::access))
         .routes(routes!(auth::register))
         .routes(routes!(auth::login))
         .routes(routes!(auth::guest))
@@ -72,13 +73,13 @@ pub(super) fn parts() -> (Router<Rest>, OpenApi) {
 pub fn router(rest: Rest) -> Router {
     let (router, api) = parts();
     let json = serde_json::to_value(&api).unwrap_or_default();
-    let (document, page) = (json.to_string(), docs::page(&json));
+    let document = json.to_string();
     router
+        .merge(web::routes(&json))
         .route(
             &format!("{BASE}/openapi.json"),
             get(move || async move { ([(CONTENT_TYPE, "application/json")], document) }),
         )
-        .route("/docs", get(move || async move { docs_response(page) }))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(deadline::deadline))
@@ -86,11 +87,6 @@ pub fn router(rest: Rest) -> Router {
         .layer(map_response(no_sniff))
         .layer(from_fn_with_state(rest.clone(), cors::cors))
         .with_state(rest)
-}
-
-fn docs_response(page: String) -> Response {
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
-    ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, policy)], page).into_response()
 }
 
 /// Answers are the asker's own, and what they say they are.

@@ -1,0 +1,91 @@
+// Who is in the open room, and who of them is here.
+
+import type { Chat } from "./chat";
+import { h, List, mark, say } from "./dom";
+import { shown } from "./message";
+import { line } from "./text";
+import type { User } from "./types";
+
+interface Row {
+  user: User;
+  status: string;
+  text: string;
+  role: string;
+  me: boolean;
+}
+
+const same = (a: Row, b: Row): boolean =>
+  a.user.display_name === b.user.display_name && a.user.name === b.user.name && a.status === b.status && a.text === b.text && a.role === b.role;
+
+const ORDER = ["online", "away", "dnd", "offline"];
+const WORDS: Record<string, string> = { online: "here", away: "away", dnd: "do not disturb", offline: "not here" };
+
+export class People {
+  private list = h("ul", { class: "people-list" });
+  private more = h("p", { class: "hint" });
+  private rows: List<Row>;
+  readonly element: HTMLElement;
+
+  constructor(
+    private chat: Chat,
+    write: (user: User) => void,
+    close: () => void,
+  ) {
+    this.rows = new List<Row>(this.list, (value) => draw(value, write), same);
+    this.element = h(
+      "aside",
+      { class: "people", id: "people", aria: { label: "People in this room" } },
+      h(
+        "div",
+        { class: "people-head" },
+        h("h2", {}, "People"),
+        h("button", { type: "button", class: "quiet close-people", on: { click: close } }, "Close"),
+      ),
+      this.list,
+      this.more,
+    );
+  }
+
+  render(): void {
+    const room = this.chat.open;
+    if (!room) return;
+    const users = new Map([...room.members.values()].map((m) => [m.user.id, m.user]));
+    for (const p of room.present.values()) users.set(p.user.id, p.user);
+    const rows = [...users.values()].map((user): Row => {
+      const presence = room.present.get(user.id);
+      const role = room.members.get(user.id)?.role ?? "member";
+      const status = presence?.status ?? "offline";
+      return { user, status, text: line(presence?.text ?? "", 60), role, me: user.id === this.chat.me.id };
+    });
+    rows.sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || (a.user.name < b.user.name ? -1 : 1));
+    this.rows.show(rows.map((value) => ({ key: value.user.id, value })));
+    const rest = room.summary.members - rows.length;
+    say(this.more, rest > 0 ? `and ${rest} more` : "");
+    mark(this.element, "aria-label", `People in ${room.title}`);
+  }
+}
+
+function draw(value: Row, write: (user: User) => void): HTMLElement {
+  const { user, status, text, role, me } = value;
+  const handle = user.display_name !== "" && user.display_name !== user.name ? user.name : "";
+  const words = [WORDS[status] ?? status, role === "member" ? "" : role, text].filter(Boolean).join(", ");
+  const direct = h(
+    "button",
+    { type: "button", class: "quiet", on: { click: () => write(user) } },
+    "Message",
+    h("span", { class: "unseen" }, ` ${shown(user)}`),
+  );
+  return h(
+    "li",
+    { class: `person ${status}` },
+    h("span", { class: "dot", aria: { hidden: "true" } }),
+    h(
+      "div",
+      { class: "person-text" },
+      h("bdi", { class: "name" }, shown(user)),
+      handle ? h("bdi", { class: "handle" }, handle) : null,
+      h("p", { class: "hint" }, me ? `${words}, you` : words),
+    ),
+    me || user.kind === "bot" ? null : direct,
+  );
+}

@@ -1,0 +1,82 @@
+// Texts as they may be shown: what hides or turns the direction becomes a mark, as the terminal client shows it
+// (`common/src/text.rs`); links are addresses of http and https, with the address as their text.
+
+import { h } from "./dom";
+
+const HIDDEN =
+  /[\0-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]/gu;
+const FLAG = /\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}/u;
+const TAGS = /\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}|[\u{e0000}-\u{e007f}]/gu;
+/** Further marks on one character would run over the lines above and below. */
+const STACK = /(\p{M}{8})\p{M}+/gu;
+
+function named(c: string): string {
+  return `⟨${c.codePointAt(0)?.toString(16)}⟩`;
+}
+
+/** A text from the network, for people: nothing in it can hide. */
+export function visible(text: string): string {
+  return text
+    .replace(HIDDEN, named)
+    .replace(TAGS, (c) => (FLAG.test(c) ? c : named(c)))
+    .replace(STACK, "$1");
+}
+
+/** As [`visible`], on one line. */
+export function line(text: string, most = 200): string {
+  const flat = visible(text).replace(/\s+/gu, " ").trim();
+  const letters = [...flat];
+  return letters.length > most ? `${letters.slice(0, most).join("")}…` : flat;
+}
+
+const ADDRESS = /\bhttps?:\/\/[^\s<>"'`⟨⟩]+/giu;
+
+/** A text with its links, for a message. */
+export function rich(text: string): (Node | string)[] {
+  const parts: (Node | string)[] = [];
+  const clean = visible(text);
+  let done = 0;
+  for (const found of clean.matchAll(ADDRESS)) {
+    const address = trimmed(found[0]);
+    if (!isWeb(address)) continue;
+    parts.push(clean.slice(done, found.index));
+    parts.push(h("a", { href: address, target: "_blank", rel: "noopener noreferrer nofollow" }, address));
+    done = found.index + address.length;
+  }
+  parts.push(clean.slice(done));
+  return parts.filter((p) => p !== "");
+}
+
+/** Without what belongs to the sentence around it. */
+function trimmed(address: string): string {
+  let end = address.replace(/[.,;:!?…]+$/u, "");
+  while (/[)\]}]$/u.test(end)) {
+    const [open, close] = end.endsWith(")") ? ["(", ")"] : end.endsWith("]") ? ["[", "]"] : ["{", "}"];
+    if (end.split(open).length >= end.split(close).length) break;
+    end = end.slice(0, -1).replace(/[.,;:!?…]+$/u, "");
+  }
+  return end;
+}
+
+function isWeb(address: string): boolean {
+  try {
+    const url = new URL(address);
+    return (url.protocol === "http:" || url.protocol === "https:") && url.hostname !== "";
+  } catch {
+    return false;
+  }
+}
+
+const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+/** The day, in words of the reader. */
+export const dayOf = (at: string): string => day.format(new Date(at));
+/** Hours and minutes. */
+export const clockOf = (at: string): string => clock.format(new Date(at));
+/** Everything, for a title. */
+export const whenOf = (at: string): string => full.format(new Date(at));
+
+/** Bytes of UTF-8. */
+export const bytes = (text: string): number => new TextEncoder().encode(text).length;
