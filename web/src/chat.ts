@@ -4,6 +4,7 @@
 import { Outbox } from "./outbox";
 import { Room } from "./room";
 import type { Session } from "./session";
+import { shown } from "./text";
 import {
   type Entry,
   Failure,
@@ -266,7 +267,7 @@ export class Chat {
       room.typing.delete(user.id);
       return;
     }
-    room.typing.set(user.id, { name: user.display_name || user.name, until: Date.now() + TYPING });
+    room.typing.set(user.id, { name: shown(user), until: Date.now() + TYPING });
     // The end may be lost.
     setTimeout(() => {
       const typing = room.typing.get(user.id);
@@ -308,7 +309,7 @@ export class Chat {
     this.stopTyping();
     this.open?.trim();
     this.open = room;
-    room.newFrom = room.summary.read;
+    room.newFrom = room.summary.unread > 0 ? room.summary.read : Number.POSITIVE_INFINITY;
     if (this.state === "online") void this.fetch(room);
     this.screen.changed();
     return room;

@@ -2,8 +2,7 @@
 
 import type { Chat } from "./chat";
 import { h, mark, say } from "./dom";
-import { shown } from "./message";
-import { bytes, line } from "./text";
+import { bytes, line, shown } from "./text";
 import type { Message } from "./types";
 
 export class Composer {

@@ -9,7 +9,7 @@ type Way = "guest" | "login" | "register";
 const WAYS: Record<Way, { tab: string; go: string; busy: string }> = {
   guest: { tab: "As a guest", go: "Come in", busy: "Coming in …" },
   login: { tab: "Log in", go: "Log in", busy: "Logging in …" },
-  register: { tab: "New account", go: "Make account", busy: "Making it …" },
+  register: { tab: "Register", go: "Make account", busy: "Making it …" },
 };
 
 /** Shows the door in `root` until somebody is in. `why`: what to say first. */

@@ -4,12 +4,11 @@ import { Chat } from "./chat";
 import { Composer } from "./composer";
 import { fill, h, mark, say } from "./dom";
 import { door } from "./login";
-import { shown } from "./message";
 import { People } from "./people";
 import type { Room } from "./room";
 import { Session } from "./session";
 import { Finder, Sidebar } from "./sidebar";
-import { line } from "./text";
+import { line, shown } from "./text";
 import { Timeline } from "./timeline";
 import type { Message, User } from "./types";
 

@@ -2,7 +2,7 @@
 
 import { h } from "./dom";
 import type { Draft } from "./outbox";
-import { clockOf, line, rich, visible, whenOf } from "./text";
+import { clockOf, line, named, rich, shown, visible, whenOf } from "./text";
 import type { Message, User } from "./types";
 
 export const EMOJI = ["👍", "❤️", "😂", "🎉", "😮", "😢", "👀", "✅"];
@@ -50,13 +50,8 @@ export function quoteOf(message: Message | null | undefined, seq: number): Quote
   return { seq, who: shown(message.from), text: message.text === null ? "deleted" : line(message.text, 90) };
 }
 
-/** A user's name for people. Guests and programs are marked, and display names never stand alone. */
-export function shown(user: User): string {
-  return line(user.display_name || user.name, 40);
-}
-
 function author(user: User): HTMLElement {
-  const handle = user.display_name !== "" && user.display_name !== user.name ? user.name : "";
+  const handle = named(user) ? user.name : "";
   const tag = user.kind === "bot" ? h("span", { class: "tag" }, "bot") : null;
   return h(
     "span",
@@ -81,14 +76,14 @@ export function draw(row: Row, deeds: Deeds): HTMLElement {
 }
 
 function drawMessage(row: Row & { kind: "message" }, deeds: Deeds): HTMLElement {
-  const { message, first, mine, named, hidden, quote } = row;
+  const { message, first, mine, named: toMe, hidden, quote } = row;
   const head = h(
     "div",
     { class: first ? "head" : "head unseen" },
     author(message.from),
     h("time", { dateTime: message.at, title: whenOf(message.at) }, clockOf(message.at)),
   );
-  const names = ["message", first ? "first" : "", mine ? "mine" : "", named ? "named" : ""].filter(Boolean).join(" ");
+  const names = ["message", first ? "first" : "", mine ? "mine" : "", toMe ? "named" : ""].filter(Boolean).join(" ");
   const item = h("li", { class: names, tabIndex: -1, id: `m${message.seq}` }, head);
   item.dataset.seq = String(message.seq);
   if (quote) item.append(drawQuote(quote, deeds));

@@ -2,8 +2,7 @@
 
 import type { Chat } from "./chat";
 import { h, List, mark, say } from "./dom";
-import { shown } from "./message";
-import { line } from "./text";
+import { line, named, shown } from "./text";
 import type { User } from "./types";
 
 interface Row {
@@ -67,7 +66,7 @@ export class People {
 
 function draw(value: Row, write: (user: User) => void): HTMLElement {
   const { user, status, text, role, me } = value;
-  const handle = user.display_name !== "" && user.display_name !== user.name ? user.name : "";
+  const handle = named(user) ? user.name : "";
   const words = [WORDS[status] ?? status, role === "member" ? "" : role, text].filter(Boolean).join(", ");
   const direct = h(
     "button",

@@ -1,6 +1,7 @@
 // One room as far as it is known here, pure: entries are applied in the order of `seq`, each once; what is missing is
 // said, and who asks for it is the chat (`docs/protocol.md`, sections 6 and 7).
 
+import { shown } from "./text";
 import type { Entry, Member, Message, Page, Presence, RoomSummary } from "./types";
 
 /** Entries kept to be applied again onto a page that was read a moment earlier. */
@@ -51,7 +52,7 @@ export class Room {
   /** How it is called: a direct conversation by the other one. */
   get title(): string {
     const { peer, room } = this.summary;
-    return peer ? peer.display_name || peer.name : `#${room}`;
+    return peer ? shown(peer) : `#${room}`;
   }
 
   /** Takes a live entry: `applied` are those that came into order, `hole`: something is missing before it. */

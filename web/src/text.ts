@@ -2,6 +2,7 @@
 // (`common/src/text.rs`); links are addresses of http and https, with the address as their text.
 
 import { h } from "./dom";
+import type { User } from "./types";
 
 const HIDDEN =
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]/gu;
@@ -10,15 +11,15 @@ const TAGS = /\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}|[\
 /** Further marks on one character would run over the lines above and below. */
 const STACK = /(\p{M}{8})\p{M}+/gu;
 
-function named(c: string): string {
+function sign(c: string): string {
   return `⟨${c.codePointAt(0)?.toString(16)}⟩`;
 }
 
 /** A text from the network, for people: nothing in it can hide. */
 export function visible(text: string): string {
   return text
-    .replace(HIDDEN, named)
-    .replace(TAGS, (c) => (FLAG.test(c) ? c : named(c)))
+    .replace(HIDDEN, sign)
+    .replace(TAGS, (c) => (FLAG.test(c) ? c : sign(c)))
     .replace(STACK, "$1");
 }
 
@@ -27,6 +28,16 @@ export function line(text: string, most = 200): string {
   const flat = visible(text).replace(/\s+/gu, " ").trim();
   const letters = [...flat];
   return letters.length > most ? `${letters.slice(0, most).join("")}…` : flat;
+}
+
+/** A user's name for people; a guest's keeps its `~`. */
+export function shown(user: User): string {
+  return named(user) ? line(user.display_name, 40) : line(user.name, 40);
+}
+
+/** Whether somebody chose to be shown by another name; the real one then stands beside it. */
+export function named(user: User): boolean {
+  return user.display_name !== "" && user.display_name !== user.name && `~${user.display_name}` !== user.name;
 }
 
 const ADDRESS = /\bhttps?:\/\/[^\s<>"'`⟨⟩]+/giu;

@@ -3,9 +3,9 @@
 
 import type { Chat } from "./chat";
 import { h, type Item, List, mark, say } from "./dom";
-import { draw, type Deeds, EMOJI, quoteOf, type Row, sameRow, shown } from "./message";
+import { draw, type Deeds, EMOJI, quoteOf, type Row, sameRow } from "./message";
 import type { Room } from "./room";
-import { dayOf } from "./text";
+import { dayOf, shown } from "./text";
 import type { Message } from "./types";
 
 /** A pause after which the author is named again. */
@@ -96,6 +96,7 @@ export class Timeline {
     }
     this.place();
     this.reading();
+    if (!this.atEnd || this.scroll.scrollHeight <= this.scroll.clientHeight) this.nearTop();
   }
 
   /** Looks at the last message. */
@@ -156,7 +157,8 @@ export class Timeline {
   /** The first message that is in sight, and where: it stays there. */
   private anchor(): { element: Element; top: number } | null {
     const edge = this.scroll.getBoundingClientRect().top;
-    for (const element of this.list.children) {
+    // Not a day's line: with older messages of that day it stands elsewhere.
+    for (const element of this.list.querySelectorAll("li[tabindex]")) {
       const box = element.getBoundingClientRect();
       if (box.bottom > edge) return { element, top: box.top };
     }
@@ -168,7 +170,11 @@ export class Timeline {
     this.atEnd = scrollHeight - scrollTop - clientHeight < 40;
     this.reading();
     this.place();
-    if (scrollTop < 400) void this.older();
+    this.nearTop();
+  }
+
+  private nearTop(): void {
+    if (this.scroll.scrollTop < 400 && this.room?.more) void this.older();
   }
 
   private async older(): Promise<boolean> {

@@ -84,6 +84,9 @@ pub fn note_left_out(what: &str) {
     }
 }
 
+/// So many times its patience may a story in a browser be silent.
+const STORY: u32 = 6;
+
 /// The token that clients carry to namespaces where none is asked for: it must go nowhere.
 pub const SECRET: &str = "s3cret-of-a-client";
 
@@ -130,6 +133,45 @@ impl Foreign {
         nest.tell(&json!({"redis": redis, "specific": specific})).await;
         let ready = nest.next("ready").await;
         Some((nest, format!("http://127.0.0.1:{}", ready["port"])))
+    }
+
+    /// Starts a story of people at the page, in a real browser (`node/web.mjs`). `None`: there is none, which has been
+    /// noted.
+    pub async fn browser(test: &str, story: &str, url: &str) -> Option<Self> {
+        let modules = node_modules(test)?;
+        let Some(chromium) = ["chromium", "chromium-browser"].iter().find_map(|name| chat_services::find(name)) else {
+            left_out(&format!("{test}: no Chromium (cargo xtask setup --tests installs it)"));
+            return None;
+        };
+        let mut command = Command::new("node");
+        command.arg(program::root().join("dev/e2e/node/web.mjs")).env("CHAT_E2E_MODULES", modules.join(""));
+        let mut browser = Self::run(command);
+        let shots = std::env::var("CHAT_E2E_SHOTS").ok();
+        browser.tell(&json!({"url": url, "story": story, "chromium": chromium, "shots": shots})).await;
+        Some(browser)
+    }
+
+    /// What a story asks for that only the test can do; `None` when it has come to its end. Panics where it failed.
+    pub async fn asked(&mut self) -> Option<String> {
+        // A story is many steps, each with a patience of its own.
+        for _ in 0..STORY {
+            let line = match tokio::time::timeout(wait::PATIENCE, self.lines.next_line()).await {
+                Ok(line) => line.expect("UTF-8").expect("the story ended without a word"),
+                Err(_) => continue,
+            };
+            let told: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            match told["type"].as_str() {
+                Some("ask") => return Some(told["what"].as_str().unwrap_or_default().to_owned()),
+                Some("done") => return None,
+                _ => panic!("{}", told["error"].as_str().unwrap_or(&line)),
+            }
+        }
+        panic!("the story does not end");
+    }
+
+    /// Answers what was asked.
+    pub async fn answer(&mut self, answer: Value) {
+        self.tell(&json!({"answer": answer})).await;
     }
 
     fn run(mut command: Command) -> Self {

@@ -12,6 +12,7 @@ mod setup;
 mod sh;
 mod test;
 mod up;
+mod web;
 
 use clap::{Parser, Subcommand};
 
@@ -31,6 +32,8 @@ enum Task {
     Setup(setup::Options),
     /// Set up everything that the tests need, run all of them, and say what had to be left out.
     Test(test::Options),
+    /// Make the pages at / and /docs from `web/`; the next build puts them into the server.
+    Web,
     /// Break nodes, services, networks, disks and clocks by a plan that one number makes, and check every promise.
     Chaos(chaos::Options),
     /// Record the README's demo and screens anew from the real programs.
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         Task::Up(options) => up::run(&options),
         Task::Setup(options) => setup::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Web => web::run(),
         Task::Chaos(options) => chaos::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),

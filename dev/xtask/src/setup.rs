@@ -10,7 +10,7 @@ use crate::sh;
 /// What to set up.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also what the tests need: Node.js, Python 3, PostgreSQL, Redis, nginx, HAProxy, Prometheus, Java with Maven.
+    /// Also what the tests need: Node.js, Python 3, Chromium, PostgreSQL, Redis, nginx, HAProxy, Prometheus, Java with Maven.
     #[arg(long)]
     tests: bool,
 }
@@ -44,6 +44,11 @@ const TESTS: &[Need] = &[
         what: "Python 3 with venv",
         packages: &["python3", "python3-venv"],
         present: || sh::succeeds("python3", &["-c", "import venv, ensurepip"]),
+    },
+    Need {
+        what: "Chromium",
+        packages: &["chromium", "fonts-dejavu-core"],
+        present: || chat_services::find("chromium").is_some(),
     },
     Need { what: "PostgreSQL", packages: &["postgresql"], present: chat_services::has_postgres },
     Need { what: "Redis", packages: &["redis-server"], present: || chat_services::find("redis-server").is_some() },

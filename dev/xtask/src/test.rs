@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::services::Services;
-use crate::{setup, sh};
+use crate::{setup, sh, web};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -62,9 +62,13 @@ pub fn place() -> Result<PathBuf> {
     Ok(place)
 }
 
-/// Installs the official clients of other languages; what each came to.
-pub fn clients(place: &Path) -> [(&'static str, Result<()>); 2] {
-    [("socket.io-client", npm("dev/e2e/node", &place.join("node"))), ("python-socketio", python(place))]
+/// Installs the official clients of other languages and makes the pages for the browser; what each came to.
+pub fn clients(place: &Path) -> [(&'static str, Result<()>); 3] {
+    [
+        ("socket.io-client", npm("dev/e2e/node", &place.join("node"))),
+        ("python-socketio", python(place)),
+        ("the pages of web/", web::run()),
+    ]
 }
 
 /// npm's packages that the folder `from` of the repository names into `to`, unless the lock file is the one already
@@ -79,13 +83,15 @@ pub fn npm(from: &str, to: &Path) -> Result<()> {
     for file in ["package.json", "package-lock.json"] {
         std::fs::copy(from.join(file), to.join(file)).with_context(|| format!("cannot copy {file}"))?;
     }
-    sh::run(
-        Command::new("npm")
-            .args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .current_dir(to)
-            .stdin(Stdio::null()),
-    )?;
+    npm_ci(to)?;
     mark_installed(to, &lock)
+}
+
+/// Installs what the lock file in `place` names, and nothing else. No package runs a script of its own.
+pub fn npm_ci(place: &Path) -> Result<()> {
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]);
+    sh::run(npm.current_dir(place).stdin(Stdio::null()))
 }
 
 /// A venv in `target/e2e/python`, unless the requirements are the ones already installed.
@@ -109,11 +115,13 @@ fn stamp(place: &Path) -> PathBuf {
     place.join(".installed")
 }
 
-fn is_installed(place: &Path, wanted: &[u8]) -> bool {
+/// Whether exactly that was installed there.
+pub fn is_installed(place: &Path, wanted: &[u8]) -> bool {
     std::fs::read(stamp(place)).is_ok_and(|have| have == wanted)
 }
 
-fn mark_installed(place: &Path, wanted: &[u8]) -> Result<()> {
+/// Notes what was installed there.
+pub fn mark_installed(place: &Path, wanted: &[u8]) -> Result<()> {
     std::fs::write(stamp(place), wanted).with_context(|| format!("cannot write to {}", place.display()))
 }
 
@@ -123,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_lock_files_name_no_registry() {
-        for folder in ["dev/e2e/node", "dev/bench/node"] {
+        for folder in ["dev/e2e/node", "dev/bench/node", "web"] {
             let lock = std::fs::read_to_string(sh::root().join(folder).join("package-lock.json")).unwrap();
             assert!(!lock.contains("resolved") && !lock.contains("://"), "npm recorded where it downloaded from");
         }

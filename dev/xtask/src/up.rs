@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::http::{Listener, who_listens};
-use crate::{setup, sh};
+use crate::{setup, sh, web};
 
 /// Where and how.
 #[derive(clap::Args)]
@@ -34,6 +34,7 @@ pub struct Options {
 /// Builds, starts what is missing, opens the screen, ends what it started.
 pub fn run(options: &Options) -> Result<()> {
     setup::build()?;
+    web::run_if_possible();
     println!("building (the first time takes some minutes) …");
     sh::run(sh::cargo().args(["build", "--locked", "-p", "chat-server", "-p", "chat-tui"]))?;
     let address = SocketAddr::from(([127, 0, 0, 1], options.port));

@@ -30,6 +30,7 @@ mod tail;
 mod terminal;
 mod terminal_state;
 mod tls;
+mod web;
 mod webhooks;
 mod wire;
 mod wire_http;

@@ -1,0 +1,160 @@
+//! The page at `/` and the one at `/docs`, as people meet them: in a real browser. The stories stand in
+//! `dev/e2e/node/web.mjs`; what only the test can do (the server's death, a hostile member) they ask for.
+
+use chat_e2e::foreign::{Foreign, left_out};
+use chat_e2e::{Account, Options, Server, raw};
+use serde_json::{Value, json};
+
+/// Texts that a page may fall for, and how they are shown.
+const HOSTILE: [(&str, &str); 8] = [
+    ("<img src=x onerror=\"globalThis.pwned=1\">", "<img src=x onerror=\"globalThis.pwned=1\">"),
+    ("<script>globalThis.pwned=1</script>", "<script>globalThis.pwned=1</script>"),
+    ("javascript:globalThis.pwned=1", "javascript:globalThis.pwned=1"),
+    ("data:text/html,<script>globalThis.pwned=1</script>", "data:text/html,<script>globalThis.pwned=1</script>"),
+    ("https://evil.example/\"onmouseover=\"pwned=1", "https://evil.example/\"onmouseover=\"pwned=1"),
+    ("zero\u{200b}width \u{feff}here", "zero⟨200b⟩width ⟨feff⟩here"),
+    ("שלום <b>bold</b> مرحبا", "שלום <b>bold</b> مرحبا"),
+    ("{{constructor.constructor('globalThis.pwned=1')()}}", "{{constructor.constructor('globalThis.pwned=1')()}}"),
+];
+
+/// Runs a story to its end.
+async fn story(story: &str) {
+    let mut server = Server::with(Options::roomy().limit("guests_per_minute", 1_000)).await;
+    if !has_page(&server, story).await {
+        return;
+    }
+    let Some(mut browser) = Foreign::browser(story, story, &server.url()).await else { return };
+    let mut teller: Option<Account> = None;
+    while let Some(asked) = browser.asked().await {
+        let (verb, rest) = asked.split_once(' ').unwrap_or((&asked, ""));
+        if teller.is_none() && !matches!(verb, "kill" | "start") {
+            teller = Some(server.account("tester").await);
+        }
+        let answer = match verb {
+            "kill" => {
+                server.kill();
+                Value::Null
+            }
+            "start" => {
+                server.restart().await;
+                Value::Null
+            }
+            _ => member(teller.as_ref().expect("made above"), verb, rest).await,
+        };
+        browser.answer(answer).await;
+    }
+    browser.end().await;
+}
+
+/// What a story asks of another member.
+async fn member(teller: &Account, verb: &str, rest: &str) -> Value {
+    match verb {
+        "say" => json!(teller.say("lobby", rest).await),
+        "fill" => {
+            for n in 1..=rest.parse::<u32>().expect("a number") {
+                teller.say("lobby", &format!("line {n} of many")).await;
+            }
+            Value::Null
+        }
+        "token" => json!(teller.token),
+        "hostile" => {
+            teller.api.patch("/me", &json!({"display_name": "<b>bold</b><img src=x>"})).await.ok();
+            let long = "W".repeat(8_000);
+            let stack = format!("stacked a{}", "\u{301}".repeat(200));
+            teller.say("lobby", &long).await;
+            teller.say("lobby", &stack).await;
+            let mut shown = vec![json!({"shown": long})];
+            for (text, inert) in HOSTILE {
+                teller.say("lobby", text).await;
+                shown.push(json!({"shown": inert}));
+            }
+            json!(shown)
+        }
+        other => panic!("the story asks for `{other}`"),
+    }
+}
+
+/// Whether the server was built with its pages; without them there is nothing to test here.
+async fn has_page(server: &Server, test: &str) -> bool {
+    let page = raw::get(&server.address(), "/", "").await;
+    let has = page.contains("<!doctype html>");
+    if !has {
+        left_out(&format!("{test}: the server was built without its page (cargo xtask web builds it)"));
+    }
+    has
+}
+
+#[tokio::test]
+async fn two_people_at_the_page_talk() {
+    story("talk").await;
+}
+
+#[tokio::test]
+async fn rooms_are_made_found_counted_and_left_at_the_page() {
+    story("rooms").await;
+}
+
+#[tokio::test]
+async fn the_page_reads_back_to_the_beginning_and_holds_still() {
+    story("history").await;
+}
+
+#[tokio::test]
+async fn hostile_texts_and_names_are_inert_at_the_page() {
+    story("hostile").await;
+}
+
+#[tokio::test]
+async fn the_page_comes_back_after_the_server_and_loses_and_doubles_nothing() {
+    story("restart").await;
+}
+
+#[tokio::test]
+async fn a_reload_neither_loses_nor_doubles_what_waits_to_be_sent() {
+    story("reload").await;
+}
+
+#[tokio::test]
+async fn the_page_is_used_by_keys_alone() {
+    story("keyboard").await;
+}
+
+#[tokio::test]
+async fn the_pages_are_accessible_on_phone_and_desktop_dark_and_light() {
+    story("access").await;
+}
+
+#[tokio::test]
+async fn accounts_tabs_and_ended_sessions_at_the_page() {
+    story("account").await;
+}
+
+#[tokio::test]
+async fn the_interface_is_tried_at_docs() {
+    story("docs").await;
+}
+
+#[tokio::test]
+async fn the_pages_come_compressed_cached_by_name_and_under_a_strict_policy() {
+    let server = Server::start().await;
+    if !has_page(&server, "the_pages_come_compressed").await {
+        return;
+    }
+    let page = raw::get(&server.address(), "/", "").await;
+    let head = page.to_ascii_lowercase();
+    for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "trusted-types 'none'"] {
+        assert!(head.contains(part), "{page}");
+    }
+    assert!(!head.contains("unsafe"), "{page}");
+    assert!(head.contains("cache-control: no-cache") && head.contains("x-content-type-options: nosniff"), "{page}");
+    let tag = page.lines().find_map(|l| l.strip_prefix("etag: ")).expect("a tag").to_owned();
+    let again = raw::get(&server.address(), "/", &format!("if-none-match: {tag}\r\n")).await;
+    assert!(again.starts_with("HTTP/1.1 304"), "{again}");
+    let script = page.split("src=\"").nth(1).and_then(|s| s.split('"').next()).expect("a script").to_owned();
+    let asset = raw::get(&server.address(), &script, "accept-encoding: gzip, br\r\n").await;
+    assert!(asset.contains("content-encoding: br") && asset.contains("immutable"), "{}", asset.lines().take(20).collect::<String>());
+    for stranger in ["/web/../Cargo.toml", "/web/app.js", "/web/index.html", "/web/%2e%2e%2fx"] {
+        let answer = raw::get(&server.address(), stranger, "").await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{stranger}: {answer}");
+    }
+}
