@@ -136,7 +136,7 @@ mod schema {
     impl ToSchema for super::UserId {}
     impl PartialSchema for super::Seq {
         fn schema() -> RefOr<Schema> {
-            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).into()
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).examples([1]).into()
         }
     }
     impl ToSchema for super::Seq {}

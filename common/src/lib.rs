@@ -16,6 +16,8 @@ pub mod rest;
 #[cfg(test)]
 mod sample;
 pub mod text;
+#[cfg(feature = "openapi")]
+pub mod written;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{ErrorBody, ErrorCode};

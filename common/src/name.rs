@@ -7,14 +7,35 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
+#[cfg(feature = "openapi")]
+use crate::written;
+
 /// A name that breaks the rules; the sentence says which one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadName(pub &'static str);
 
+/// A text of the interface's document, with its pattern and an example.
+macro_rules! string_schema {
+    ($t:ident, $pattern:expr, $example:literal) => {
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $t {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::schema::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .pattern(Some($pattern))
+                    .examples([$example])
+                    .into()
+            }
+        }
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $t {}
+    };
+}
+
 /// Makes a string type that is parsed once and reads and writes as a string.
 macro_rules! string_type {
-    ($t:ident) => {
+    ($t:ident, $pattern:expr, $example:literal) => {
         impl $t {
             /// The text as on the wire.
             pub fn as_str(&self) -> &str {
@@ -42,21 +63,14 @@ macro_rules! string_type {
                 Self::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
             }
         }
-        #[cfg(feature = "openapi")]
-        impl utoipa::PartialSchema for $t {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                utoipa::openapi::schema::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String).into()
-            }
-        }
-        #[cfg(feature = "openapi")]
-        impl utoipa::ToSchema for $t {}
+        string_schema!($t, $pattern, $example);
     };
 }
 
 /// A user's name: `[a-z0-9_][a-z0-9_.-]{1,31}`, lower-cased on entry; a guest's begins with `~`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
-string_type!(UserName);
+string_type!(UserName, written::USER, "bob");
 
 const USER_RULE: &str = "a name has 2 to 32 of a-z 0-9 _ . - and begins with a letter, a digit or _";
 
@@ -102,7 +116,7 @@ impl UserName {
 /// A room's name: `[a-z0-9][a-z0-9._-]{0,63}`. Direct conversations have one too, opaque, beginning with `dm-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoomName(String);
-string_type!(RoomName);
+string_type!(RoomName, written::ROOM, "lobby");
 
 const ROOM_RULE: &str = "a room has 1 to 64 of a-z 0-9 . _ - and begins with a letter or a digit";
 
@@ -183,19 +197,12 @@ impl<'de> Deserialize<'de> for RoomRef {
     }
 }
 
-#[cfg(feature = "openapi")]
-impl utoipa::PartialSchema for RoomRef {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        utoipa::openapi::schema::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String).into()
-    }
-}
-#[cfg(feature = "openapi")]
-impl utoipa::ToSchema for RoomRef {}
+string_schema!(RoomRef, written::ROOM_REF, "lobby");
 
 /// A sender's own key for one message; the same key is stored once. 1 to 128 printable ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(String);
-string_type!(ClientId);
+string_type!(ClientId, written::CLIENT_ID, "7f1c");
 
 impl ClientId {
     /// Parses a key.
@@ -211,7 +218,7 @@ impl ClientId {
 /// A reaction: one grapheme of at most 64 bytes that is no plain ASCII letter, digit or control character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Emoji(String);
-string_type!(Emoji);
+string_type!(Emoji, written::EMOJI, "👍");
 
 impl Emoji {
     /// Parses a reaction, brought to NFC.

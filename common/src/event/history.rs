@@ -28,7 +28,7 @@ request!(Get, "history:get", GetReply);
 
 /// Messages, ascending by `seq`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = MessagePage))]
 pub struct GetReply {
     /// Ascending by `seq`.
     pub messages: Vec<Message>,

@@ -22,7 +22,7 @@ request!(List, "member:list", ListReply);
 
 /// A page of members, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = MemberPage))]
 pub struct ListReply {
     /// By name.
     pub members: Vec<Member>,

@@ -31,7 +31,7 @@ request!(Get, "presence:get", GetReply);
 
 /// By name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PresencePage))]
 pub struct GetReply {
     /// By name.
     pub present: Vec<Presence>,

@@ -25,7 +25,7 @@ request!(List, "room:list", ListReply);
 
 /// A page of rooms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RoomPage))]
 pub struct ListReply {
     /// By name.
     pub rooms: Vec<RoomSummary>,
@@ -36,15 +36,17 @@ pub struct ListReply {
 
 /// Makes a room; the creator becomes its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CreateRoom))]
 pub struct Create {
     /// Not taken, not beginning with `dm-`.
     pub room: RoomName,
     /// Public unless said otherwise; never direct.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::OpenKind>))]
     pub kind: Option<RoomKind>,
     /// One line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::Topic>))]
     pub topic: Option<String>,
 }
 request!(Create, "room:create", RoomReply);

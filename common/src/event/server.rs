@@ -10,6 +10,7 @@ use crate::{ClientId, Emoji, Epoch, Limits, RoomName, Seq, Timestamp, UserId};
 /// One element of a room's log. On the wire one flat object; `event` repeats the event's name, so that a list of
 /// entries reads like the live events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Entry {
     /// Where.
     pub room: RoomName,
@@ -26,6 +27,7 @@ pub struct Entry {
 
 /// What happened; tagged by the event's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "event")]
 pub enum EntryBody {
     /// A message was sent.
@@ -135,6 +137,7 @@ impl EntryBody {
 
 /// How a member was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Removal {
     /// May come back.

@@ -108,7 +108,6 @@ pub struct Sync {
     pub reset: bool,
     /// The missing entries, ascending without a hole; with `reset:false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Object>>))]
     pub entries: Option<Vec<Entry>>,
     /// The latest page, ascending; with `reset:true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -58,8 +58,10 @@ pub enum Registration {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Register {
     /// The wish; see the rules for names.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::written::AccountName))]
     pub name: String,
     /// 8 to 1,024 bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::written::Password))]
     pub password: String,
     /// An invitation code, where the server asks for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,8 +73,10 @@ pub struct Register {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Login {
     /// An account's name.
+    #[cfg_attr(feature = "openapi", schema(example = "ana"))]
     pub name: String,
     /// Its password.
+    #[cfg_attr(feature = "openapi", schema(max_length = 1_024, format = Password, example = "correct horse battery"))]
     pub password: String,
 }
 
@@ -81,6 +85,7 @@ pub struct Login {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Guest {
     /// Asked for as `ana`, known as `~ana`.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::written::GuestName))]
     pub name: String,
 }
 
@@ -135,15 +140,19 @@ pub struct Me {
 pub struct PatchMe {
     /// How one is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::DisplayName>))]
     pub display_name: Option<String>,
     /// Another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::AccountName>))]
     pub name: Option<String>,
     /// A new password; ends all other sessions. Needs `current_password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::Password>))]
     pub password: Option<String>,
     /// The password so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(format = Password))]
     pub current_password: Option<String>,
 }
 
@@ -165,8 +174,10 @@ pub enum Scope {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreateToken {
     /// For people, and the name of its bot.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::written::AccountName))]
     pub name: UserName,
     /// What it allows.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub scopes: Vec<Scope>,
     /// Only in these rooms; absent: everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,9 +257,11 @@ pub struct Sessions {
 pub struct PatchRoom {
     /// One line, may be empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::Topic>))]
     pub topic: Option<String>,
     /// Public or private.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::OpenKind>))]
     pub kind: Option<RoomKind>,
 }
 
@@ -258,12 +271,14 @@ pub struct PatchRoom {
 pub struct PutMember {
     /// `moderator` or `member`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::GivenRole>))]
     pub role: Option<crate::model::Role>,
     /// Silenced until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted_until: Option<Timestamp>,
     /// One line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::Reason>))]
     pub reason: Option<String>,
 }
 
@@ -276,6 +291,7 @@ pub struct PutBan {
     pub until: Option<Timestamp>,
     /// One line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::Reason>))]
     pub reason: Option<String>,
 }
 
@@ -284,6 +300,7 @@ pub struct PutBan {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PostMessage {
     /// 1 to 8,000 bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::written::Text))]
     pub text: String,
     /// The sender's own key; made by the server where neither it nor the header is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -312,6 +329,7 @@ pub struct Posted {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PatchMessage {
     /// The new text.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::written::Text))]
     pub text: String,
 }
 
@@ -361,6 +379,7 @@ pub struct Hooks {
 pub struct CreateInvite {
     /// How many may register with it; 1 unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 10_000))]
     pub uses: Option<u32>,
     /// Absent: seven days.
     #[serde(default, skip_serializing_if = "Option::is_none")]

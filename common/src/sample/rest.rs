@@ -6,7 +6,8 @@ use crate::model::{Role, RoomKind};
 use crate::rest::{
     Audit, AuditLine, CreateHook, CreateInvite, CreateToken, ErrorReply, Guest, HookInfo, Hooks, Login, Logout, Me,
     NewHook, NewInvite, NewToken, PatchMe, PatchMessage, PatchRoom, PostMessage, Posted, PutBan, PutMember, Readiness,
-    Refresh, Register, Registration, Scope, ServerAccess, Session, SessionInfo, Sessions, TokenInfo, Tokens, UserInfo, Users,
+    Refresh, Register, Registration, Scope, ServerAccess, Session, SessionInfo, Sessions, TokenInfo, Tokens, UserInfo,
+    Users,
 };
 use crate::{ErrorBody, Seq};
 

@@ -23,6 +23,18 @@ pub struct UserParams {
     /// `next` of the page before.
     after: Option<Cursor>,
     /// At most so many.
+    #[param(value_type = Option<u64>, maximum = 4_294_967_295u64)]
+    limit: Option<u32>,
+}
+
+/// Which page.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// `next` of the page before.
+    after: Option<Cursor>,
+    /// At most so many.
+    #[param(value_type = Option<u64>, maximum = 4_294_967_295u64)]
     limit: Option<u32>,
 }
 

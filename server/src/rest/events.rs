@@ -36,7 +36,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// before is void; its data is the latest page. An event `error` is the last one.
 #[utoipa::path(get, path = "/rooms/{room}/events", tag = "messages",
     params(("Last-Event-ID" = Option<String>, Header, description = "`EPOCH:SEQ` of the last event seen.")),
-    responses((status = 200, description = "Server-sent events", content_type = "text/event-stream", body = String)))]
+    responses((status = 200, description = "Server-sent events", content_type = "text/event-stream", body = String), (status = 429)))]
 pub async fn events(
     State(rest): State<Rest>,
     Authed(caller): Authed,

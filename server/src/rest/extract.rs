@@ -72,6 +72,15 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     }
 }
 
+/// The largest position that is taken: larger ones not every client can write down exactly. No log comes near.
+pub const LAST: u64 = (1 << 53) - 1;
+
+/// A position in a query, up to [`LAST`].
+pub fn up_to_last<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Option<Seq>, D::Error> {
+    let seq = <u64 as serde::Deserialize>::deserialize(d)?;
+    if seq <= LAST { Ok(Some(Seq(seq))) } else { Err(serde::de::Error::custom("at most 2^53 - 1")) }
+}
+
 const NO_TOKEN: Error = Error::Unauthorized("no token; log in and send `Authorization: Bearer TOKEN`");
 
 impl FromRequestParts<Rest> for Authed {
@@ -165,7 +174,8 @@ impl At {
 
     /// `{seq}`
     pub fn seq(&self) -> Result<Seq> {
-        self.get("seq").parse().map_err(|_| Failure::invalid("seq", "a message's number is a whole number"))
+        let seq = self.get("seq").parse::<u64>().ok().filter(|seq| *seq <= LAST);
+        seq.map(Seq).ok_or_else(|| Failure::invalid("seq", "a message's number is a whole number, at most 2^53 - 1"))
     }
 
     /// `{emoji}`
@@ -221,7 +231,7 @@ impl<T: DeserializeOwned + Default> FromRequest<Rest> for MaybeJson<T> {
     type Rejection = Failure;
     async fn from_request(request: Request, rest: &Rest) -> Result<Self> {
         let (headers, body) = whole(request, rest).await?;
-        if body.is_empty() {
+        if body.trim_ascii().is_empty() || (body.trim_ascii() == b"null" && need_json(&headers).is_ok()) {
             return Ok(Self(T::default()));
         }
         need_json(&headers)?;

@@ -16,7 +16,7 @@ pub async fn get(State(rest): State<Rest>, Authed(caller): Authed) -> Result<Out
 }
 
 /// Changes name, display name or password; a new password ends all other sessions.
-#[utoipa::path(patch, path = "/me", tag = "self", request_body = PatchMe, responses((status = 200, body = Me)))]
+#[utoipa::path(patch, path = "/me", tag = "self", request_body = PatchMe, responses((status = 200, body = Me), (status = 409), (status = 429)))]
 pub async fn patch(State(rest): State<Rest>, Authed(caller): Authed, Json(body): Json<PatchMe>) -> Result<Out<Me>> {
     Ok(Out(accounts::patch_me(&rest.services, &caller, body).await?))
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::Rest;
 use super::error::{Failure, Result};
-use super::extract::{At, Authed, Json, Params, done};
+use super::extract::{At, Authed, Json, Params, done, up_to_last};
 use crate::service::{history, messages, rooms};
 
 /// Which page; at most one of `before`, `after`, `around`, none: the latest.
@@ -20,12 +20,19 @@ use crate::service::{history, messages, rooms};
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
     /// Older than this.
+    #[serde(default, deserialize_with = "up_to_last")]
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991u64)]
     before: Option<Seq>,
     /// Newer than this.
+    #[serde(default, deserialize_with = "up_to_last")]
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991u64)]
     after: Option<Seq>,
     /// This one in the middle.
+    #[serde(default, deserialize_with = "up_to_last")]
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991u64)]
     around: Option<Seq>,
     /// At most so many; 200 at most.
+    #[param(value_type = Option<u64>, maximum = 4_294_967_295u64)]
     limit: Option<u32>,
 }
 
@@ -44,8 +51,8 @@ pub async fn list(
 
 /// Sends a message. 201: it is on stable storage; 200: it was already, by the same key.
 #[utoipa::path(post, path = "/rooms/{room}/messages", tag = "messages", request_body = PostMessage,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same as `client_id`.")),
-    responses((status = 201, body = Posted), (status = 200, description = "A duplicate", body = Posted)))]
+    params(("Idempotency-Key" = Option<ClientId>, Header, description = "The same as `client_id`.")),
+    responses((status = 201, body = Posted), (status = 200, description = "A duplicate", body = Posted), (status = 409), (status = 429)))]
 pub async fn post(
     State(rest): State<Rest>,
     Authed(caller): Authed,
@@ -96,7 +103,7 @@ fn client_id(headers: &HeaderMap, body: Option<ClientId>) -> Result<ClientId> {
 
 /// Replaces a message's text; its author alone.
 #[utoipa::path(patch, path = "/rooms/{room}/messages/{seq}", tag = "messages", request_body = PatchMessage,
-    responses((status = 204, description = "Done")))]
+    responses((status = 204, description = "Done"), (status = 429)))]
 pub async fn patch(
     State(rest): State<Rest>,
     Authed(caller): Authed,
@@ -117,7 +124,7 @@ pub async fn delete(State(rest): State<Rest>, Authed(caller): Authed, at: At) ->
 
 /// Sets one's reaction.
 #[utoipa::path(put, path = "/rooms/{room}/messages/{seq}/reactions/{emoji}", tag = "messages",
-    responses((status = 204, description = "Set")))]
+    responses((status = 204, description = "Set"), (status = 429)))]
 pub async fn react(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> Result<impl IntoResponse> {
     set_reaction(&rest, &caller, &at, true).await?;
     Ok(done())
@@ -125,7 +132,7 @@ pub async fn react(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> 
 
 /// Takes one's reaction back.
 #[utoipa::path(delete, path = "/rooms/{room}/messages/{seq}/reactions/{emoji}", tag = "messages",
-    responses((status = 204, description = "Taken back")))]
+    responses((status = 204, description = "Taken back"), (status = 429)))]
 pub async fn unreact(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> Result<impl IntoResponse> {
     set_reaction(&rest, &caller, &at, false).await?;
     Ok(done())

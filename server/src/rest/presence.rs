@@ -18,12 +18,16 @@ pub struct PresenceParams {
     /// The members of this room that are not offline.
     room: Option<RoomRef>,
     /// These users, separated by commas, as far as one shares a room with them.
+    #[param(
+        pattern = "^~?[A-Za-z0-9_][A-Za-z0-9_.-]{1,31}(,~?[A-Za-z0-9_][A-Za-z0-9_.-]{1,31}){0,199}$",
+        example = "ana,bob"
+    )]
     users: Option<String>,
 }
 
 /// Who is present in a room, or how the named users are.
 #[utoipa::path(get, path = "/presence", tag = "members", params(PresenceParams),
-    responses((status = 200, body = GetReply)))]
+    responses((status = 200, body = GetReply), (status = 404)))]
 pub async fn get(
     State(rest): State<Rest>,
     Authed(caller): Authed,

@@ -23,6 +23,7 @@ pub struct ListParams {
     /// `next` of the page before.
     after: Option<Cursor>,
     /// At most so many.
+    #[param(value_type = Option<u64>, maximum = 4_294_967_295u64)]
     limit: Option<u32>,
 }
 
@@ -38,7 +39,7 @@ pub async fn list(
 }
 
 /// Makes a room; one becomes its owner.
-#[utoipa::path(post, path = "/rooms", tag = "rooms", request_body = Create, responses((status = 201, body = RoomReply)))]
+#[utoipa::path(post, path = "/rooms", tag = "rooms", request_body = Create, responses((status = 201, body = RoomReply), (status = 409), (status = 429)))]
 pub async fn create(
     State(rest): State<Rest>,
     Authed(caller): Authed,
@@ -57,7 +58,7 @@ pub async fn get(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> Re
 
 /// Changes a room's topic (moderators) or kind (its owner).
 #[utoipa::path(patch, path = "/rooms/{room}", tag = "rooms", request_body = PatchRoom,
-    responses((status = 200, body = RoomReply)))]
+    responses((status = 200, body = RoomReply), (status = 429)))]
 pub async fn patch(
     State(rest): State<Rest>,
     Authed(caller): Authed,
@@ -76,7 +77,7 @@ pub async fn delete(State(rest): State<Rest>, Authed(caller): Authed, at: At) ->
 }
 
 /// Becomes a member of a public room, or opens a direct conversation (`@name`).
-#[utoipa::path(post, path = "/rooms/{room}/join", tag = "rooms", responses((status = 200, body = JoinReply)))]
+#[utoipa::path(post, path = "/rooms/{room}/join", tag = "rooms", responses((status = 200, body = JoinReply), (status = 429)))]
 pub async fn join(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> Result<Out<JoinReply>> {
     let (_, room) = rooms::join(&rest.services, &caller, &at.room()?).await?;
     Ok(Out(rooms::enter(&rest.services, &caller, &room, None, None).await?))

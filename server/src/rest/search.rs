@@ -33,12 +33,13 @@ pub struct SearchParams {
     /// `next` of the page before.
     after: Option<Cursor>,
     /// At most so many.
+    #[param(value_type = Option<u64>, maximum = 4_294_967_295u64)]
     limit: Option<u32>,
 }
 
 /// Messages that hold a text, without regard to case and accents, newest first.
 #[utoipa::path(get, path = "/search", tag = "messages", params(SearchParams),
-    responses((status = 200, body = SearchReply)))]
+    responses((status = 200, body = SearchReply), (status = 404)))]
 pub async fn search(
     State(rest): State<Rest>,
     Authed(caller): Authed,

@@ -19,7 +19,7 @@ pub async fn list(State(rest): State<Rest>, Authed(caller): Authed) -> Result<Ou
 
 /// Makes an API token; its secret is shown once.
 #[utoipa::path(post, path = "/tokens", tag = "self", request_body = CreateToken,
-    responses((status = 201, body = NewToken)))]
+    responses((status = 201, body = NewToken), (status = 409), (status = 429)))]
 pub async fn create(
     State(rest): State<Rest>,
     Authed(caller): Authed,

@@ -11,6 +11,7 @@ mod expiry;
 mod faults;
 mod feed;
 mod foreign;
+mod interface;
 mod messages;
 mod moving;
 mod observe;

@@ -152,7 +152,11 @@ async fn the_pages_come_compressed_cached_by_name_and_under_a_strict_policy() {
     assert!(again.starts_with("HTTP/1.1 304"), "{again}");
     let script = page.split("src=\"").nth(1).and_then(|s| s.split('"').next()).expect("a script").to_owned();
     let asset = raw::get(&server.address(), &script, "accept-encoding: gzip, br\r\n").await;
-    assert!(asset.contains("content-encoding: br") && asset.contains("immutable"), "{}", asset.lines().take(20).collect::<String>());
+    assert!(
+        asset.contains("content-encoding: br") && asset.contains("immutable"),
+        "{}",
+        asset.lines().take(20).collect::<String>()
+    );
     for stranger in ["/web/../Cargo.toml", "/web/app.js", "/web/index.html", "/web/%2e%2e%2fx"] {
         let answer = raw::get(&server.address(), stranger, "").await;
         assert!(answer.starts_with("HTTP/1.1 404"), "{stranger}: {answer}");
