@@ -120,7 +120,7 @@ class Docs {
         {},
         h("span", { class: `verb ${verb}` }, verb.toUpperCase()),
         h("code", { class: "path" }, path),
-        h("span", { class: "what" }, operation.summary ?? ""),
+        h("span", { class: "what" }, ...prose(operation.summary)),
       ),
     );
     box.dataset.words = `${verb} ${path} ${operation.summary ?? ""} ${operation.description ?? ""}`.toLowerCase();
@@ -134,7 +134,7 @@ class Docs {
   private inside(verb: string, path: string, operation: Operation): HTMLElement {
     const open = operation.security?.length === 0 || operation.security?.some((s) => Object.keys(s).length === 0);
     const parts: (HTMLElement | null)[] = [];
-    if (operation.description) parts.push(h("p", {}, operation.description));
+    if (operation.description) parts.push(h("p", {}, ...prose(operation.description)));
     if (open) parts.push(h("p", { class: "hint" }, "Asks for no token."));
     const slots = new Map<Parameter, HTMLInputElement>();
     const id = `${verb}${path.replaceAll(/[^a-z0-9]/gi, "-")}`;
@@ -149,7 +149,7 @@ class Docs {
           "tr",
           {},
           h("td", {}, h("label", { htmlFor: input.id }, h("code", {}, p.name)), h("div", { class: "hint" }, `${p.in}${p.required ? ", needed" : ""}`)),
-          h("td", {}, p.description ?? "", h("div", { class: "hint" }, this.kind(p.schema))),
+          h("td", {}, ...prose(p.description), h("div", { class: "hint" }, this.kind(p.schema))),
           h("td", { class: "slot" }, input),
         );
       });
@@ -174,7 +174,7 @@ class Docs {
       const response = told.$ref ? (this.document.components?.responses?.[told.$ref.split("/").at(-1) ?? ""] ?? told) : told;
       const media = Object.entries(response.content ?? {})[0];
       const name = media ? this.name(media[1].schema) || media[0] : "";
-      const cell = h("td", {}, response.description ?? "");
+      const cell = h("td", {}, ...prose(response.description));
       if (media?.[1].schema && name) cell.append(h("div", { class: "hint" }, name));
       return h("tr", {}, h("td", {}, h("code", {}, status)), cell);
     });
@@ -240,7 +240,8 @@ class Docs {
     if (s.enum) words.push(`one of ${s.enum.filter((e) => e !== null).join(", ")}`);
     if (s.minLength !== undefined || s.maxLength !== undefined) words.push(`${s.minLength ?? 0} to ${s.maxLength ?? "…"} long`);
     if (s.minimum !== undefined || s.maximum !== undefined) words.push(`${s.minimum ?? "…"} to ${s.maximum ?? "…"}`);
-    if (s.pattern) words.push(s.pattern);
+    // A long one says less to a person than the sentence beside it.
+    if (s.pattern && s.pattern.length < 60) words.push(s.pattern);
     return words.filter(Boolean).join(" ");
   }
 
@@ -252,7 +253,7 @@ class Docs {
     const rows = Object.entries(s.properties).map(([name, field]) => {
       const inside = this.resolve(field);
       const need = s.required?.includes(name) ? ", needed" : "";
-      return h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, field.description ?? inside.description ?? "", h("div", { class: "hint" }, this.kind(field) + need)));
+      return h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, ...prose(said(field) ?? inside.description), h("div", { class: "hint" }, this.kind(field) + need)));
     });
     return h("table", {}, h("thead", {}, tableHead("Field", "Meaning")), h("tbody", {}, ...rows));
   }
@@ -274,6 +275,16 @@ class Docs {
     }
     return type === "object" ? {} : "";
   }
+}
+
+/** A text of the document: what stands between backticks is code. */
+function prose(text: string | undefined): (HTMLElement | string)[] {
+  return (text ?? "").split("`").map((part, i) => (i % 2 === 1 ? h("code", {}, part) : part));
+}
+
+/** What is said of a field; of one that may be left out it is said inside. */
+function said(field: Schema): string | undefined {
+  return field.description ?? [...(field.oneOf ?? []), ...(field.anyOf ?? [])].find((o) => o.description)?.description;
 }
 
 function tableHead(...names: string[]): HTMLElement {

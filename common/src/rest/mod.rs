@@ -338,6 +338,7 @@ pub struct PatchMessage {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreateHook {
     /// The name of the bot that speaks for it.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::written::AccountName))]
     pub name: UserName,
 }
 

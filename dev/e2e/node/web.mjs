@@ -435,6 +435,7 @@ const stories = {
       await page.locator("form button[type=submit]").click();
       await page.locator("li.message").last().waitFor();
       await until("the people are there", async () => (await page.locator(".person").count()) > 2);
+      await page.mouse.move(0, 0);
       await page.screenshot({ path: join(shots, `web-${name}.png`) });
       if (name.startsWith("phone")) {
         await page.getByRole("link", { name: "‹ Rooms" }).click();
@@ -442,6 +443,7 @@ const stories = {
       }
       const docs = await open({ width, height, dark });
       await docs.goto(`${url}/docs`);
+      await docs.locator("details").first().waitFor();
       const post = docs.locator("details", { has: docs.getByText("/api/v1/rooms/{room}/messages", { exact: true }) }).nth(1);
       if (dark) await post.locator("summary").click();
       if (dark) await post.scrollIntoViewIfNeeded();
@@ -454,17 +456,18 @@ const stories = {
 
 async function main() {
   const first = await hear();
-  ({ url, shots } = first);
+  ({ url } = first);
   const home = mkdtempSync(join(tmpdir(), "chat-web-"));
   const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
   args.push("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage");
+  shots = first.shots ?? home;
   try {
     browser = await chromium.launch({ executablePath: first.chromium, args, env: { ...process.env, HOME: home } });
     await stories[first.story]();
     must(faults.length === 0, `no fault in the pages:\n${faults.join("\n")}`);
     tell({ type: "done" });
   } catch (error) {
-    if (shots && browser) {
+    if (first.shots && browser) {
       let n = 0;
       for (const context of browser.contexts()) {
         for (const page of context.pages()) await page.screenshot({ path: join(shots, `failed-${first.story}-${n++}.png`) }).catch(() => null);

@@ -6,12 +6,12 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use chat_common::event::history::Get;
 use chat_common::event::room::SyncRequest;
 use chat_common::event::server::Entry;
 use chat_common::{Epoch, ErrorBody, ErrorCode, RoomName, Seq};
-use futures_util::Stream;
 use futures_util::stream::unfold;
 use http::HeaderMap;
 use tokio::sync::broadcast::Receiver;
@@ -43,7 +43,7 @@ pub async fn events(
     Bearer(token): Bearer,
     at: At,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = std::result::Result<Event, Infallible>>>> {
+) -> Result<impl IntoResponse> {
     let most = rest.services.limits.connections_per_user;
     let slot = rest.streams.take(caller.user.id, most).ok_or_else(|| {
         let said = format!("you have {most} event streams open; close one first");
@@ -75,8 +75,10 @@ pub async fn events(
         _slot: slot,
         _interest: interest,
     };
-    let stream = unfold(follower, |mut f| async move { f.next().await.map(|event| (Ok(event), f)) });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let stream = unfold(follower, |mut f| async move { f.next().await.map(|event| (Ok::<_, Infallible>(event), f)) });
+    // Proxies that gather answers before they pass them on are asked not to.
+    let told = [("x-accel-buffering", "no")];
+    Ok((told, Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))))
 }
 
 fn position(text: &str) -> Result<(Epoch, Seq)> {

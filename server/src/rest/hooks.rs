@@ -21,7 +21,7 @@ pub async fn list(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> R
 
 /// Makes a webhook; its address is shown once.
 #[utoipa::path(post, path = "/rooms/{room}/hooks", tag = "hooks", request_body = CreateHook,
-    responses((status = 201, body = NewHook)))]
+    responses((status = 201, body = NewHook), (status = 409), (status = 429)))]
 pub async fn create(
     State(rest): State<Rest>,
     Authed(caller): Authed,

@@ -71,7 +71,7 @@ pub struct Reason {
 
 /// Removes a member, who may come back; oneself: leaves.
 #[utoipa::path(delete, path = "/rooms/{room}/members/{name}", tag = "members", params(Reason),
-    responses((status = 204, description = "Done")))]
+    responses((status = 204, description = "Done"), (status = 413)))]
 pub async fn delete(
     State(rest): State<Rest>,
     Authed(caller): Authed,

@@ -27,6 +27,7 @@ mod relay_node;
 mod scene;
 mod scripts;
 mod settings;
+mod stream;
 mod tail;
 mod terminal;
 mod terminal_state;

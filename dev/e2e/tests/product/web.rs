@@ -39,7 +39,7 @@ async fn story(story: &str) {
                 server.restart().await;
                 Value::Null
             }
-            _ => member(teller.as_ref().expect("made above"), verb, rest).await,
+            _ => member(&server, teller.as_ref().expect("made above"), verb, rest).await,
         };
         browser.answer(answer).await;
     }
@@ -47,7 +47,7 @@ async fn story(story: &str) {
 }
 
 /// What a story asks of another member.
-async fn member(teller: &Account, verb: &str, rest: &str) -> Value {
+async fn member(server: &Server, teller: &Account, verb: &str, rest: &str) -> Value {
     match verb {
         "say" => json!(teller.say("lobby", rest).await),
         "fill" => {
@@ -70,8 +70,39 @@ async fn member(teller: &Account, verb: &str, rest: &str) -> Value {
             }
             json!(shown)
         }
+        "scene" => scene(server, teller).await,
         other => panic!("the story asks for `{other}`"),
     }
+}
+
+/// A room as it may look, for the pictures; gives who is to be shown.
+async fn scene(server: &Server, ana: &Account) -> Value {
+    let (bob, kim, raj) = (server.account("bob").await, server.account("kim").await, server.account("raj").await);
+    ana.api.patch("/me", &json!({"display_name": "Ana"})).await.ok();
+    kim.api.patch("/me", &json!({"display_name": "Kim Nguyễn"})).await.ok();
+    ana.api.post("/rooms", &json!({"room": "ops", "topic": "what runs and what does not"})).await.ok();
+    ana.api.post("/rooms", &json!({"room": "dev"})).await.ok();
+    for who in [&bob, &kim, &raj, ana] {
+        for room in ["lobby", "dev", "ops"] {
+            who.api.post(&format!("/rooms/{room}/join"), &json!({})).await.ok();
+        }
+    }
+    raj.say("dev", "mended in !318, who reads it?").await;
+    kim.say("dev", "@tester it is yours").await;
+    bob.say("@tester", "lunch?").await;
+    let first = kim.say("lobby", "Good morning! The release goes out at ten.").await;
+    raj.say("lobby", "Notes are at https://example.org/releases/1.2 (draft).").await;
+    let plan = ana.say("lobby", "I drain the nodes one by one:\n1. node 1\n2. node 2, after ten minutes").await;
+    let answer = json!({"text": "Sounds right. I watch the alerts.", "reply_to": plan});
+    bob.api.post("/rooms/lobby/messages", &answer).await.ok();
+    kim.say("lobby", "xin chào, I take the second one").await;
+    ana.say("lobby", "thanks!").await;
+    for (who, seq, emoji) in [(&kim, plan, "%F0%9F%91%8D"), (&raj, plan, "%F0%9F%91%8D"), (ana, first, "%F0%9F%8E%89")]
+    {
+        who.api.put(&format!("/rooms/lobby/messages/{seq}/reactions/{emoji}"), &json!({})).await.ok();
+    }
+    raj.say("lobby", "@tester node 1 is empty").await;
+    json!({"name": "tester", "password": "correct horse"})
 }
 
 /// Whether the server was built with its pages; without them there is nothing to test here.
@@ -132,6 +163,12 @@ async fn accounts_tabs_and_ended_sessions_at_the_page() {
 #[tokio::test]
 async fn the_interface_is_tried_at_docs() {
     story("docs").await;
+}
+
+/// `CHAT_E2E_SHOTS` says where the pictures go (those of `docs/`).
+#[tokio::test]
+async fn the_pages_have_their_pictures_taken() {
+    story("shots").await;
 }
 
 #[tokio::test]
