@@ -27,17 +27,6 @@ pub struct UserParams {
     limit: Option<u32>,
 }
 
-/// Which page.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct PageParams {
-    /// `next` of the page before.
-    after: Option<Cursor>,
-    /// At most so many.
-    #[param(value_type = Option<u64>, maximum = 4_294_967_295u64)]
-    limit: Option<u32>,
-}
-
 /// What a user may do on the whole server.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct PutUser {

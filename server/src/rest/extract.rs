@@ -43,6 +43,7 @@ pub struct PageParams {
     /// `next` of the page before.
     pub after: Option<Cursor>,
     /// At most so many.
+    #[param(value_type = Option<u64>, maximum = 4_294_967_295u64)]
     pub limit: Option<u32>,
 }
 

@@ -13,17 +13,6 @@ use super::error::Result;
 use super::extract::{At, Authed, MaybeJson, PageParams, Params, done};
 use crate::service::{members, rooms};
 
-/// Which members.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ListParams {
-    /// `next` of the page before.
-    after: Option<Cursor>,
-    /// At most so many.
-    #[param(value_type = Option<u64>, maximum = 4_294_967_295u64)]
-    limit: Option<u32>,
-}
-
 /// The members, by name.
 #[utoipa::path(get, path = "/rooms/{room}/members", tag = "members", params(PageParams),
     responses((status = 200, body = ListReply)))]

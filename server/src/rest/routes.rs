@@ -15,7 +15,6 @@ use super::error::Failure;
 use super::{
     Rest, admin, auth, cors, deadline, events, health, hooks, me, members, messages, metrics, openapi, presence, rooms,
     search, server, sessions, tokens, watch, web,
-    search, server, sessions, tokens, web,
 };
 
 /// Where the interface lives.
