@@ -52,6 +52,8 @@ pub struct Limits {
     pub queue_bytes: usize,
     /// Members up to which a room tells every presence change; larger rooms tell counts.
     pub presence_room: u32,
+    /// Days for which rooms keep texts that say nothing else; 0: for ever.
+    pub retention_days: u32,
 }
 
 impl Limits {
@@ -89,6 +91,7 @@ impl Default for Limits {
             queue_packets: 1_024,
             queue_bytes: 1024 * 1024,
             presence_room: 200,
+            retention_days: 0,
         }
     }
 }

@@ -163,7 +163,7 @@ pub struct ResumeReply {
     pub next: Option<RoomName>,
 }
 
-/// Changes a room; topic: moderators, kind: the owner.
+/// Changes a room; topic: moderators, the rest: the owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Update {
     /// Which.
@@ -174,6 +174,9 @@ pub struct Update {
     /// Public or private.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<RoomKind>,
+    /// For how many days texts are kept; 0: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
 }
 request!(Update, "room:update", RoomReply);
 

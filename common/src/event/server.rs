@@ -67,6 +67,15 @@ pub enum EntryBody {
         /// The message's `seq`.
         target: Seq,
     },
+    /// Messages lost their texts all at once, for good: the room's retention, or the erasure of a user.
+    #[serde(rename = "message:blanked")]
+    Blanked {
+        /// Every message up to and with this one is deleted.
+        through: Seq,
+        /// Only those of this user; of all where it is not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
+    },
     /// A reaction was set or taken back.
     #[serde(rename = "reaction:changed")]
     Reacted {
@@ -89,6 +98,9 @@ pub enum EntryBody {
         /// The new owner.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<User>,
+        /// For how many days texts are kept from now on; 0: for ever.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retention_days: Option<u32>,
     },
     /// A member was removed.
     #[serde(rename = "member:removed")]
@@ -126,6 +138,7 @@ impl EntryBody {
             Self::Created { .. } => "message:created",
             Self::Edited { .. } => "message:edited",
             Self::Deleted { .. } => "message:deleted",
+            Self::Blanked { .. } => "message:blanked",
             Self::Reacted { .. } => "reaction:changed",
             Self::RoomUpdated { .. } => "room:updated",
             Self::MemberRemoved { .. } => "member:removed",

@@ -65,6 +65,9 @@ pub struct RoomSummary {
     /// The asker may not write until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted_until: Option<Timestamp>,
+    /// For how many days texts are kept; absent: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
 }
 
 impl RoomSummary {

@@ -263,6 +263,9 @@ pub struct PatchRoom {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::written::OpenKind>))]
     pub kind: Option<RoomKind>,
+    /// For how many days texts are kept; 0: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
 }
 
 /// `PUT /rooms/{room}/members/{name}`: invites (private rooms) or sets a role or a mute.

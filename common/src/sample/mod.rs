@@ -115,6 +115,7 @@ fn summary() -> RoomSummary {
         members: 3,
         present: 2,
         muted_until: None,
+        retention_days: None,
     }
 }
 

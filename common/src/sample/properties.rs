@@ -72,9 +72,18 @@ fn entry_body() -> impl Strategy<Value = EntryBody> {
             superseded_by
         }),
         seq().prop_map(|target| EntryBody::Deleted { target }),
+        (seq(), prop::option::of(user())).prop_map(|(through, user)| EntryBody::Blanked {
+            through,
+            user: user.map(|user| user.id)
+        }),
         (seq(), emoji(), any::<bool>()).prop_map(|(target, emoji, on)| EntryBody::Reacted { target, emoji, on }),
-        (text(), prop::option::of(Just(RoomKind::Private)), prop::option::of(user()))
-            .prop_map(|(topic, kind, owner)| EntryBody::RoomUpdated { topic, kind, owner }),
+        (text(), prop::option::of(Just(RoomKind::Private)), prop::option::of(user()), prop::option::of(any::<u32>()))
+            .prop_map(|(topic, kind, owner, retention_days)| EntryBody::RoomUpdated {
+                topic,
+                kind,
+                owner,
+                retention_days
+            }),
         (user(), prop::sample::select(vec![Removal::Kick, Removal::Ban]), text())
             .prop_map(|(user, how, reason)| EntryBody::MemberRemoved { user, how, reason }),
         (user(), prop::option::of(Just(Role::Moderator)), prop::option::of(timestamp()))

@@ -23,7 +23,15 @@ fn rooms() -> Vec<Sample> {
         ),
         call(&room::Create { room: lobby(), kind: Some(RoomKind::Private), topic: Some("Come in".into()) }, reply()),
         call(&room::Delete { room: lobby_ref() }, Empty {}),
-        call(&room::Update { room: lobby_ref(), topic: Some("New".into()), kind: Some(RoomKind::Public) }, reply()),
+        call(
+            &room::Update {
+                room: lobby_ref(),
+                topic: Some("New".into()),
+                kind: Some(RoomKind::Public),
+                retention_days: Some(30),
+            },
+            reply(),
+        ),
         call(&room::Invite { room: lobby_ref(), user: name("~bob") }, Empty {}),
         call(&room::Transfer { room: lobby_ref(), user: name("ana") }, Empty {}),
     ]

@@ -131,8 +131,14 @@ pub(super) fn entries() -> Vec<EntryBody> {
             superseded_by: Some(Seq(43)),
         },
         EntryBody::Deleted { target: Seq(41) },
+        EntryBody::Blanked { through: Seq(41), user: Some(guest().id) },
         EntryBody::Reacted { target: Seq(41), emoji: thumb(), on: true },
-        EntryBody::RoomUpdated { topic: Some("New".into()), kind: Some(RoomKind::Private), owner: Some(guest()) },
+        EntryBody::RoomUpdated {
+            topic: Some("New".into()),
+            kind: Some(RoomKind::Private),
+            owner: Some(guest()),
+            retention_days: Some(30),
+        },
         EntryBody::MemberRemoved { user: guest(), how: Removal::Ban, reason: Some("noise".into()) },
         EntryBody::MemberUpdated { user: guest(), role: Some(Role::Moderator), muted_until: Some(later()) },
     ]

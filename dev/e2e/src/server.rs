@@ -260,6 +260,14 @@ impl Server {
         command.args(args).arg("--data-dir").arg(self.data_dir());
         program::finish(command, b"").await
     }
+
+    /// As [`Self::command`], where the server's own small disk is seen.
+    pub async fn command_inside(&self, args: &[&str]) -> std::process::Output {
+        let disk = self.disk.as_ref().expect("a server with a small disk");
+        let mut command = disk.inside(self.folder.path());
+        command.args(args).arg("--data-dir").arg(self.data_dir());
+        program::finish(command, b"").await
+    }
 }
 
 impl Drop for Server {

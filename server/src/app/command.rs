@@ -73,6 +73,36 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             runtime.shutdown_background();
             Ok(ExitCode::from(code))
         }
+        Job::Backup(backup) => print(&backup.run(&load(cli.flags)?)?),
+        Job::Restore(restore) => print(&restore.run(&load(cli.flags)?)?),
+        Job::Verify(verify) => {
+            let config = load(cli.flags)?;
+            telemetry::start(&config.log);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (text, well) = runtime.block_on(async {
+                if verify.repair {
+                    ask(&config, Request::RepairIndex).await?;
+                }
+                verify.run(&config).await
+            })?;
+            let printed = print(&text)?;
+            Ok(if well { printed } else { ExitCode::from(1) })
+        }
+        Job::Export(export) => {
+            let config = load(cli.flags)?;
+            telemetry::start(&config.log);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let said = runtime.block_on(async {
+                let found = export.find(&config).await?;
+                let note = Request::NoteExport { room: found.room().clone(), detail: export.detail() };
+                ask(&config, note).await?;
+                export.run(found).await
+            })?;
+            if !said.is_empty() {
+                eprintln!("{said}");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Job::Serve => {
             let flags = cli.flags;
             let config = load(flags.clone())?;
@@ -161,11 +191,11 @@ async fn ask(config: &Config, request: Request) -> anyhow::Result<Reply> {
         Err(request) => request,
     };
     open::data_dir(&config.data_dir)?;
-    let open::Opened { store, backup, .. } = open::store(config).await?;
+    let open::Opened { store, .. } = open::store(config).await?;
     // Nobody is connected, so nobody has to be told: the signals are dropped with their end.
     let (bus, _signals) = LocalBus::new();
     let services = Arc::new(Services::new(open::parts(config, store, Arc::new(bus), node::new_id()?)?));
-    let reply = admin::execute(&Desk { services: services.clone(), backup, overview: None }, request).await;
+    let reply = admin::execute(&Desk { services: services.clone(), overview: None }, request).await;
     services.drain().await;
     services.store.close().await;
     Ok(reply?)

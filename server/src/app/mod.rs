@@ -80,7 +80,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         None => None,
     };
     open::data_dir(&config.data_dir)?;
-    let open::Opened { store, died, backup } = open::store(&config).await?;
+    let open::Opened { store, died } = open::store(&config).await?;
     let (local, signals) = LocalBus::new();
     let (heard, nodes) = (local.listen(Lane::Relay), local.listen(Lane::Presence));
     let (bus, tap) = TapBus::new(Arc::new(local));
@@ -104,6 +104,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let overview = Overview::new(&services, Arc::new(gateway.clone()));
     gateway.serve_admin(overview.clone());
     life.worker("overview", overview.clone().run(life.end.clone()));
+    life.worker("retention", service::retention::run(Arc::clone(&services), life.end.clone()));
     let watched = gateway.clone();
     life.worker("gateway", async move { watched.ended().await });
     let feed = feed::start(&config, &services, &tap, &life)?;
@@ -142,7 +143,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     });
     match admin::bind(&config.data_dir) {
         Ok(bound) => {
-            let desk = Desk { services: services.clone(), backup, overview: Some(overview) };
+            let desk = Desk { services: services.clone(), overview: Some(overview) };
             life.worker("admin socket", admin::serve(bound, desk, life.drain.clone()));
         }
         // The chat works without it; `chat-server user …` then needs the server stopped.

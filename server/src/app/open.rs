@@ -1,7 +1,7 @@
 //! Opens what the services stand on: the data folder, the key file, the store.
 
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -10,10 +10,8 @@ use chat_common::event::server::ServerInfo;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::cli::admin::Backup;
 use crate::cluster::Bus;
 use crate::config::{Config, Database, Durability};
-use crate::domain::Refusal;
 use crate::service::Parts;
 use crate::service::accounts::Auth;
 use crate::storage::postgres::{PostgresOptions, PostgresStore};
@@ -43,14 +41,12 @@ pub struct Opened {
     pub store: Arc<dyn Store>,
     /// Ends with the reason when the store cannot go on in this process.
     pub died: BoxFuture<'static, String>,
-    /// Writes a copy to a file that is not there yet.
-    pub backup: Backup,
 }
 
 /// Opens the database; brings it to this program's schema.
 pub async fn store(config: &Config) -> anyhow::Result<Opened> {
     let opened = match &config.database {
-        Database::Sqlite(path) => sqlite(path, config.durability).await,
+        Database::Sqlite(path) => sqlite(path, config).await,
         Database::Postgres(url) => postgres(url, config.database_connections).await,
     };
     let opened = opened.map_err(|error| match error {
@@ -61,12 +57,12 @@ pub async fn store(config: &Config) -> anyhow::Result<Opened> {
     opened.with_context(|| format!("cannot open {}", config.database))
 }
 
-async fn sqlite(path: &Path, durability: Durability) -> StoreResult<Opened> {
-    let durability = match durability {
+async fn sqlite(path: &Path, config: &Config) -> StoreResult<Opened> {
+    let durability = match config.durability {
         Durability::Full => sqlite::Durability::Full,
         Durability::Normal => sqlite::Durability::Normal,
     };
-    let options = SqliteOptions { durability, ..SqliteOptions::new(path) };
+    let options = SqliteOptions { durability, migration_backup: config.migration_backup, ..SqliteOptions::new(path) };
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options, Arc::new(SystemClock))).await;
     let store = Arc::new(opened.map_err(|error| StoreError::Internal(error.to_string()))??);
     let died = store.died();
@@ -74,25 +70,14 @@ async fn sqlite(path: &Path, durability: Durability) -> StoreResult<Opened> {
         died.cancelled().await;
         "its writer thread has ended".to_owned()
     };
-    let copied = Arc::clone(&store);
-    let backup = move |file: PathBuf| {
-        let store = Arc::clone(&copied);
-        async move { store.backup_to(&file).await }.boxed()
-    };
-    Ok(Opened { store, died: died.boxed(), backup: Arc::new(backup) })
+    Ok(Opened { store, died: died.boxed() })
 }
 
 async fn postgres(url: &str, connections: u32) -> StoreResult<Opened> {
     let options = PostgresOptions { connections, ..PostgresOptions::new(url) };
     let store = Arc::new(PostgresStore::open(options, Arc::new(SystemClock)).await?);
     let died = store.died();
-    let backup = |_file: PathBuf| {
-        const INSTEAD: &str = "a PostgreSQL database is backed up by its own tools: pg_dump --format=custom --file=FILE URL \
-                               for a copy, continuous archiving for every moment; keep secret.key of the data folder \
-                               beside it";
-        async { Err(Refusal::Forbidden(INSTEAD).into()) }.boxed()
-    };
-    Ok(Opened { store, died, backup: Arc::new(backup) })
+    Ok(Opened { store, died })
 }
 
 /// The key that was named and must be there, or the one in the data folder, made at the first start.

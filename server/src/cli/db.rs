@@ -45,7 +45,7 @@ impl Command {
         let begun = Instant::now();
         let mut source = plain(Export::open(path)).with_context(|| format!("cannot copy from {from}"))?;
         let mut target = plain(Import::open(url).await).with_context(|| format!("cannot copy to {to}"))?;
-        let mut bar = Bar::default();
+        let mut bar = Bar::of("rows");
         let copied =
             copy::run(&mut source, &mut target, restart, &mut |at| bar.show(at.table, at.done, at.total)).await;
         drop(bar);
@@ -66,7 +66,7 @@ impl Command {
 }
 
 /// The store's sentences say by themselves what is the matter.
-fn plain<T>(result: StoreResult<T>) -> anyhow::Result<T> {
+pub(super) fn plain<T>(result: StoreResult<T>) -> anyhow::Result<T> {
     result.map_err(|error| match error {
         StoreError::Unavailable(why) | StoreError::Internal(why) => anyhow::anyhow!(why),
         refused @ StoreError::Refused(_) => refused.into(),

@@ -5,9 +5,11 @@ pub mod admin;
 mod asking;
 mod audit;
 mod ban;
+mod backup;
 mod completions;
 mod config;
 mod db;
+mod export;
 mod healthcheck;
 mod invite;
 mod man;
@@ -18,18 +20,20 @@ mod show;
 mod token;
 mod top;
 mod user;
-
-use std::path::PathBuf;
+mod verify;
 
 use clap::{Parser, Subcommand};
 
 pub use asking::{Asking, Asks};
 pub use audit::Command as AuditCommand;
+pub use backup::{Backup, Restore};
 pub use config::Command as ConfigCommand;
 pub use db::Command as DbCommand;
+pub use export::Export;
 pub use healthcheck::run as healthcheck;
 pub use show::show;
 pub use top::Command as TopCommand;
+pub use verify::Verify;
 
 use crate::config::Flags;
 use admin::Request;
@@ -53,11 +57,11 @@ pub struct Cli {
 pub enum Command {
     /// Serve (the same as no command)
     Serve,
-    /// Accounts: add, list, show, role, ban, unban, password, sessions, revoke
+    /// Accounts: add, list, show, role, ban, unban, password, sessions, revoke, erase
     User(Asking<user::Command>),
     /// Invitations to register: create, list, delete
     Invite(Asking<invite::Command>),
-    /// Rooms: list, show, create, set, transfer, delete
+    /// Rooms: list, show, create, set, retention, transfer, delete
     Room(Asking<room::Command>),
     /// API tokens: list, revoke
     Token(Asking<token::Command>),
@@ -88,10 +92,13 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     /// Write a copy of the database to FILE, whether the server runs or not; the key file is not in it
-    Backup {
-        /// Must not exist yet
-        file: PathBuf,
-    },
+    Backup(Backup),
+    /// Put a backup in the place of a stopped server's database, which is kept aside
+    Restore(Restore),
+    /// Look whether everything is there and fits together, whether the server runs or not; exit code 1 if not
+    Verify(Verify),
+    /// Write out all messages of a room as JSON lines, Markdown or a page, whether the server runs or not
+    Export(Export),
 }
 
 /// What a command comes down to.
@@ -120,6 +127,14 @@ pub enum Job {
     Print(String),
     /// Ask whether the server is ready.
     Healthcheck,
+    /// Copy the database.
+    Backup(Backup),
+    /// Bring a copy back.
+    Restore(Restore),
+    /// Look through the database.
+    Verify(Verify),
+    /// Write a room out.
+    Export(Export),
 }
 
 impl Command {
@@ -141,12 +156,10 @@ impl Command {
             Self::Healthcheck => Job::Healthcheck,
             Self::Man { command } => Job::Print(man::run(&command)?),
             Self::Completions { shell } => Job::Print(completions::run(shell)),
-            Self::Backup { file } if file.exists() => {
-                anyhow::bail!("{} is there already; give the backup another name", file.display())
-            }
-            Self::Backup { file } => {
-                Job::Ask { request: Request::Backup { file: std::path::absolute(file)? }, json: false }
-            }
+            Self::Backup(backup) => Job::Backup(backup),
+            Self::Restore(restore) => Job::Restore(restore),
+            Self::Verify(verify) => Job::Verify(verify),
+            Self::Export(export) => Job::Export(export),
         })
     }
 }

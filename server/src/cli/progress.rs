@@ -13,19 +13,19 @@ const CELLS: u64 = 30;
 #[derive(Debug)]
 pub struct Bar {
     out: Stderr,
+    unit: &'static str,
     terminal: bool,
     step: Option<&'static str>,
     told: Option<Instant>,
 }
 
-impl Default for Bar {
-    fn default() -> Self {
-        let out = stderr();
-        Self { terminal: out.is_terminal(), out, step: None, told: None }
-    }
-}
-
 impl Bar {
+    /// The line of a command that counts so.
+    pub fn of(unit: &'static str) -> Self {
+        let out = stderr();
+        Self { terminal: out.is_terminal(), out, unit, step: None, told: None }
+    }
+
     /// `done` of `total`, and which step it is.
     pub fn show(&mut self, step: &'static str, done: u64, total: u64) {
         let new = self.step != Some(step);
@@ -36,7 +36,7 @@ impl Bar {
         }
         self.step = Some(step);
         self.told = Some(Instant::now());
-        let line = line(step, done, total);
+        let line = line(step, done, total, self.unit);
         // Who does not want to see it has closed standard error.
         let _unread = if self.terminal { write!(self.out, "\r{line}\x1b[K") } else { writeln!(self.out, "{line}") };
     }
@@ -50,11 +50,11 @@ impl Drop for Bar {
     }
 }
 
-fn line(step: &str, done: u64, total: u64) -> String {
+fn line(step: &str, done: u64, total: u64, unit: &str) -> String {
     let part = |whole: u64| done.min(total).saturating_mul(whole).checked_div(total).unwrap_or(whole);
     let full = usize::try_from(part(CELLS)).unwrap_or_default();
     let empty = usize::try_from(CELLS).unwrap_or_default().saturating_sub(full);
-    format!("[{}{}] {:>3}% {done} of {total} rows, {step}", "#".repeat(full), ".".repeat(empty), part(100))
+    format!("[{}{}] {:>3}% {done} of {total} {unit}, {step}", "#".repeat(full), ".".repeat(empty), part(100))
 }
 
 #[cfg(test)]
@@ -63,9 +63,9 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far() {
-        assert_eq!(line("users", 0, 4), format!("[{}]   0% 0 of 4 rows, users", ".".repeat(30)));
-        assert_eq!(line("rooms", 2, 4), format!("[{}{}]  50% 2 of 4 rows, rooms", "#".repeat(15), ".".repeat(15)));
-        assert_eq!(line("hooks", 4, 4), format!("[{}] 100% 4 of 4 rows, hooks", "#".repeat(30)));
-        assert!(line("hooks", 0, 0).contains("100%"));
+        assert_eq!(line("users", 0, 4, "rows"), format!("[{}]   0% 0 of 4 rows, users", ".".repeat(30)));
+        assert_eq!(line("rooms", 2, 4, "rows"), format!("[{}{}]  50% 2 of 4 rows, rooms", "#".repeat(15), ".".repeat(15)));
+        assert_eq!(line("hooks", 4, 4, "rows"), format!("[{}] 100% 4 of 4 rows, hooks", "#".repeat(30)));
+        assert!(line("hooks", 0, 0, "rows").contains("100%"));
     }
 }

@@ -1,5 +1,7 @@
 //! `chat-server room …`
 
+use std::str::FromStr;
+
 use chat_common::model::RoomKind;
 use chat_common::{RoomName, UserName};
 use clap::{Subcommand, ValueEnum};
@@ -45,6 +47,13 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         topic: Option<String>,
     },
+    /// For how many days a room keeps texts; older ones are deleted for good, at once and from then on
+    Retention {
+        /// Which
+        room: RoomName,
+        /// A number of days, `off` (for ever) or `default` (as limits.retention_days says)
+        days: Days,
+    },
     /// Make another member the owner
     Transfer {
         /// Which
@@ -57,6 +66,25 @@ pub enum Command {
         /// Which
         room: RoomName,
     },
+}
+
+/// What can be said for the days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days(Option<u32>);
+
+impl FromStr for Days {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "default" => Ok(Self(None)),
+            "off" => Ok(Self(Some(0))),
+            days => match days.parse() {
+                Ok(days) if (1..=36_500).contains(&days) => Ok(Self(Some(days))),
+                _ => Err("a number of days from 1 to 36500, off or default"),
+            },
+        }
+    }
 }
 
 /// `public` or `private`
@@ -84,6 +112,7 @@ impl Asks for Command {
             Self::Show { room } => Request::RoomShow { room },
             Self::Create { room, owner, kind, topic } => Request::RoomCreate { room, owner, kind: kind.into(), topic },
             Self::Set { room, kind, topic } => Request::RoomSet { room, kind: kind.map(Into::into), topic },
+            Self::Retention { room, days: Days(days) } => Request::RoomRetention { room, days },
             Self::Transfer { room, name } => Request::RoomTransfer { room, name },
             Self::Delete { room } => Request::RoomDelete { room },
         })

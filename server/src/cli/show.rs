@@ -39,6 +39,9 @@ fn as_json(reply: &Reply) -> String {
 fn write_reply(out: &mut String, reply: &Reply) -> fmt::Result {
     match reply {
         Reply::Done => write!(out, "done"),
+        Reply::Blanked { messages: 0 } => write!(out, "done"),
+        Reply::Blanked { messages: 1 } => write!(out, "done; the text of one message was deleted"),
+        Reply::Blanked { messages } => write!(out, "done; the texts of {messages} messages were deleted"),
         Reply::Added { user, password: None } => write!(out, "added {}", user.name),
         Reply::Added { user, password: Some(p) } => {
             write!(out, "added {}\npassword: {p}\n(it is shown only now)", user.name)

@@ -67,6 +67,14 @@ pub enum Command {
         /// Whom
         name: UserName,
     },
+    /// Erase a user for good: account, sessions, tokens, names, memberships; its name is given to nobody again
+    Erase {
+        /// Whom
+        name: UserName,
+        /// Delete everything it wrote, too; otherwise that stays under the name `erased`
+        #[arg(long)]
+        texts: bool,
+    },
     /// Set an account's password; all its sessions end
     Password {
         /// Whose
@@ -105,6 +113,7 @@ impl Asks for Command {
             Self::Revoke { name, session } => Request::UserRevoke { name, session },
             Self::Ban { name, until, reason } => Request::UserBan { name, until, reason },
             Self::Unban { name } => Request::UserUnban { name },
+            Self::Erase { name, texts } => Request::UserErase { name, texts },
             Self::Password { name, password_file } => {
                 Request::UserPassword { password: password::get(password_file.as_deref(), name.as_str())?, name }
             }

@@ -49,7 +49,7 @@ impl Database {
         }
     }
 
-    pub(super) fn masked(self) -> Self {
+    pub fn masked(self) -> Self {
         match self {
             Self::Postgres(url) => Self::Postgres(masked(&url)),
             sqlite => sqlite,

@@ -39,6 +39,9 @@ pub struct Flags {
     /// full: an acknowledged message survives a power cut; normal: faster, a power cut may lose the last moments
     #[arg(long, global = true, env = "CHAT_DURABILITY")]
     pub durability: Option<Durability>,
+    /// Change the database at the start of a new version without a copy of it beside it before
+    #[arg(long, global = true, env = "CHAT_NO_MIGRATION_BACKUP", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub no_migration_backup: Option<bool>,
     /// The wire between nodes: local, redis://HOST:PORT or kafka://HOST:PORT/TOPIC [default: local]
     #[arg(long, global = true, env = "CHAT_BUS", value_name = "URL", hide_env_values = true)]
     pub bus: Option<BusUrl>,

@@ -5,10 +5,13 @@ use chat_common::Limits;
 /// Bytes an entry takes beside its text.
 const ENVELOPE: usize = 2_048;
 
+/// The one limit that 0 takes away.
+const FOREVER: &str = "retention_days";
+
 /// The key that is wrong, and why; `Ok` if none is.
 pub fn check(limits: &Limits) -> Result<(), (String, String)> {
     let value = serde_json::to_value(limits).unwrap_or_default();
-    let zero = value.as_object().into_iter().flatten().find(|(_, v)| v.as_u64() == Some(0));
+    let zero = value.as_object().into_iter().flatten().find(|(name, v)| v.as_u64() == Some(0) && *name != FOREVER);
     if let Some((name, _)) = zero {
         return Err((name.clone(), format!("{name} is 0, so that nothing would pass; leave it out for the default")));
     }

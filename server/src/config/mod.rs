@@ -59,6 +59,8 @@ pub struct Config {
     pub database_connections: u32,
     /// What a commit waits for.
     pub durability: Durability,
+    /// Whether an SQLite file is copied beside itself before a new version changes its schema.
+    pub migration_backup: bool,
     /// The wire between nodes.
     pub bus: BusUrl,
     /// Where entries of public rooms are told to other systems.
@@ -233,6 +235,7 @@ impl Config {
             database,
             database_connections: connections,
             durability: flags.durability.or(file.durability).unwrap_or_default(),
+            migration_backup: !flags.no_migration_backup.or(file.no_migration_backup).unwrap_or_default(),
             bus,
             feed: flags.feed.or(file.feed),
             relay,

@@ -29,6 +29,8 @@ pub enum Action {
     SetTopic,
     /// Public or private.
     SetKind,
+    /// For how long texts are kept.
+    SetRetention,
     /// Kick, ban, unban, mute; the room's webhooks.
     Moderate,
     /// Moderator or member.
@@ -41,7 +43,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, for tables and tests.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Read,
         Self::Join,
         Self::Leave,
@@ -51,6 +53,7 @@ impl Action {
         Self::Invite,
         Self::SetTopic,
         Self::SetKind,
+        Self::SetRetention,
         Self::Moderate,
         Self::SetRole,
         Self::Transfer,
@@ -88,6 +91,7 @@ pub fn least(action: Action, kind: RoomKind) -> Least {
         Action::Invite => (Moderator, Member, Never),
         Action::SetTopic => (Moderator, Moderator, Never),
         Action::SetKind => (Owner, Owner, Never),
+        Action::SetRetention => (Owner, Owner, Never),
         Action::Moderate => (Moderator, Moderator, Never),
         Action::SetRole => (Owner, Owner, Never),
         Action::Transfer => (Owner, Owner, Never),
@@ -232,6 +236,7 @@ mod tests {
             (Action::Invite, "ffyy yyyy", "nyyy yyyy", "nfff nfff"),
             (Action::SetTopic, "ffyy yyyy", "nfyy yyyy", "nfff nfff"),
             (Action::SetKind, "fffy yyyy", "nffy yyyy", "nfff nfff"),
+            (Action::SetRetention, "fffy yyyy", "nffy yyyy", "nfff nfff"),
             (Action::Moderate, "ffyy yyyy", "nfyy yyyy", "nfff nfff"),
             (Action::SetRole, "fffy yyyy", "nffy yyyy", "nfff nfff"),
             (Action::Transfer, "fffy yyyy", "nffy yyyy", "nfff nfff"),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::Rest;
 use super::error::Result;
 use super::extract::{At, Authed, Json, MaybeJson, PageParams, Params, done};
-use crate::service::admin;
+use crate::service::{admin, erasure};
 
 /// Which users.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -54,6 +54,28 @@ pub async fn put_user(
     Json(body): Json<PutUser>,
 ) -> Result<impl IntoResponse> {
     admin::set_role(&rest.services, &caller, &at.user()?, body.role).await?;
+    Ok(done())
+}
+
+/// Whether its texts go, too.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EraseParams {
+    /// True: everything the user wrote is deleted as well; otherwise it stays under the name `erased`.
+    #[serde(default)]
+    texts: bool,
+}
+
+/// Erases a user for good: account, sessions, tokens, names, memberships. Its name is given to nobody again.
+#[utoipa::path(delete, path = "/admin/users/{name}", tag = "admin", params(EraseParams),
+    responses((status = 204, description = "Gone")))]
+pub async fn erase_user(
+    State(rest): State<Rest>,
+    Authed(caller): Authed,
+    at: At,
+    Params(p): Params<EraseParams>,
+) -> Result<impl IntoResponse> {
+    erasure::erase(&rest.services, &caller, &at.user()?, p.texts).await?;
     Ok(done())
 }
 

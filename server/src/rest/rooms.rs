@@ -56,7 +56,7 @@ pub async fn get(State(rest): State<Rest>, Authed(caller): Authed, at: At) -> Re
     Ok(Out(RoomReply { room: entered.room }))
 }
 
-/// Changes a room's topic (moderators) or kind (its owner).
+/// Changes a room's topic (moderators), its kind or for how many days it keeps texts (its owner).
 #[utoipa::path(patch, path = "/rooms/{room}", tag = "rooms", request_body = PatchRoom,
     responses((status = 200, body = RoomReply), (status = 429)))]
 pub async fn patch(
@@ -65,7 +65,7 @@ pub async fn patch(
     at: At,
     Json(body): Json<PatchRoom>,
 ) -> Result<Out<RoomReply>> {
-    let request = Update { room: at.room()?, topic: body.topic, kind: body.kind };
+    let request = Update { room: at.room()?, topic: body.topic, kind: body.kind, retention_days: body.retention_days };
     Ok(Out(rooms::update(&rest.services, &caller, request).await?))
 }
 

@@ -49,7 +49,7 @@ fn v1() -> OpenApiRouter<Rest> {
         .routes(routes!(search::search))
         .routes(routes!(presence::get))
         .routes(routes!(admin::users))
-        .routes(routes!(admin::put_user))
+        .routes(routes!(admin::put_user, admin::erase_user))
         .routes(routes!(admin::bans))
         .routes(routes!(admin::ban, admin::unban))
         .routes(routes!(admin::invites, admin::invite))

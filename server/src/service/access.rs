@@ -115,6 +115,7 @@ pub(super) async fn summary(s: &Services, view: RoomView) -> Result<RoomSummary>
         members: room.members,
         present,
         muted_until: membership.and_then(|m| m.muted_until).filter(|until| *until > now),
+        retention_days: Some(room.retention_days.unwrap_or(s.limits.retention_days)).filter(|days| *days > 0),
         room: room.name,
     })
 }

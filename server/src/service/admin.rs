@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chat_common::event::server::ServerRole;
 use chat_common::model::{User, UserKind};
-use chat_common::{Cursor, Timestamp, UserId, UserName, rest, text};
+use chat_common::{Cursor, RoomName, Timestamp, UserId, UserName, rest, text};
 
 pub use people::{UserDetail, end_sessions, revoke_token, user};
 pub use rooms::{RoomBan, RoomDetail, RoomInfo, Rooms, create_room, room, room_bans, rooms};
@@ -208,7 +208,7 @@ async fn set_ban(
     .await
 }
 
-fn not_oneself(caller: &Caller, row: &UserRow) -> Result<()> {
+pub(super) fn not_oneself(caller: &Caller, row: &UserRow) -> Result<()> {
     if caller.actor() == Some(row.user.id) {
         return Err(Refusal::Forbidden("not on yourself; ask another admin").into());
     }
@@ -320,4 +320,20 @@ pub async fn audit(s: &Services, caller: &Caller, after: Option<Cursor>, limit: 
     let (lines, last) = s.store.audit(before, limit).await?;
     let next = last.filter(|_| lines.len() >= limit as usize).map(|line| Cursor(line.to_string()));
     Ok(rest::Audit { lines, next })
+}
+
+/// `chat-server verify --repair`: the search index anew, where it is not as it should be; waits until it is whole.
+pub async fn repair_index(s: &Services, caller: &Caller) -> Result<()> {
+    caller.needs_admin()?;
+    s.store.repair_index().await?;
+    s.store.search_caught_up().await?;
+    s.store.add_audit(caller.actor(), "index:repair", "search index", None, s.now()).await?;
+    Ok(())
+}
+
+/// `chat-server export`: who wrote a room out stands in the audit before the first line is read.
+pub async fn note_export(s: &Services, caller: &Caller, room: &RoomName, detail: String) -> Result<()> {
+    caller.needs_admin()?;
+    s.store.add_audit(caller.actor(), "room:export", room.as_str(), Some(detail), s.now()).await?;
+    Ok(())
 }

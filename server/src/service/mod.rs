@@ -9,6 +9,7 @@ pub mod authority;
 mod caller;
 pub mod counters;
 pub mod custom;
+pub mod erasure;
 pub mod error;
 pub mod feed;
 pub mod history;
@@ -22,6 +23,7 @@ mod page;
 pub mod presence;
 pub mod profile;
 pub mod read;
+pub mod retention;
 pub mod rooms;
 pub mod search;
 pub mod sync;
@@ -72,6 +74,8 @@ pub struct Services {
     pub presence: presence::Presence,
     /// What `/metrics` shows.
     pub counters: Arc<counters::Counters>,
+    /// Wakes who blanks what is kept no longer.
+    pub retention: retention::Wake,
     /// Writes that go on although nobody waits for them any more; [`Services::drain`] does.
     tasks: TaskTracker,
     /// Ends the upkeep.
@@ -117,6 +121,7 @@ impl Services {
             node: node::Node::new(parts.node),
             presence: presence::Presence::new(parts.node),
             counters: Arc::default(),
+            retention: retention::Wake::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

@@ -2,7 +2,7 @@
 
 use chat_common::event::server::Removal;
 use chat_common::model::{Role, RoomKind};
-use chat_common::{Emoji, Timestamp, UserId};
+use chat_common::{Emoji, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What an entry says beside its columns; never a message's text.
@@ -13,6 +13,12 @@ pub(super) enum Body {
     Edited,
     /// A message is gone.
     Deleted,
+    /// Messages lost their texts all at once.
+    Blanked {
+        through: Seq,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
+    },
     /// A reaction was set or taken back.
     Reacted { emoji: Emoji, on: bool },
     /// The room changed.
@@ -23,6 +29,8 @@ pub(super) enum Body {
         kind: Option<RoomKind>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<UserId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retention_days: Option<u32>,
     },
     /// A member was removed.
     Removed { user: UserId, how: Removal, reason: Option<String> },

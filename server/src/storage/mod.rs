@@ -5,12 +5,14 @@
 //! of `domain`). When a write has returned `Ok`, it is on stable storage. Look-ups give `Option`.
 
 mod accounts;
+mod archive;
 mod body;
 #[cfg(test)]
 pub mod contract;
 pub mod copy;
 mod feed;
 mod hooks;
+mod keep;
 mod log;
 mod nodes;
 pub mod postgres;
@@ -19,8 +21,11 @@ mod secret;
 pub mod sqlite;
 
 pub use accounts::*;
+pub use archive::{Archive, Finding, Report, Tell, WayOut};
 pub use feed::*;
 pub use hooks::*;
+pub use keep::{Blanked, Keep, gone_user};
+use keep::{BLANKED_AT_ONCE, DAY_MS, NOBODY, RESERVED};
 pub use log::*;
 pub use nodes::*;
 pub use rooms::*;
@@ -73,7 +78,7 @@ impl Commits {
 
 /// A whole store. `Arc<dyn Store>` is what the services hold.
 #[async_trait]
-pub trait Store: Accounts + Rooms + Log + Hooks + Nodes + Guesses + Feed + Send + Sync {
+pub trait Store: Accounts + Rooms + Log + Hooks + Nodes + Guesses + Feed + Keep + Archive + Send + Sync {
     /// The lineage; constant while the store is open.
     fn epoch(&self) -> Epoch;
     /// What committing costs; on PostgreSQL the commits of messages.

@@ -28,6 +28,8 @@ pub struct RoomRow {
     pub head: Seq,
     /// How many members.
     pub members: u32,
+    /// How many days texts are kept: `None`: as the server's default says; 0: for ever.
+    pub retention_days: Option<u32>,
 }
 
 /// One user's standing in one room.

@@ -24,6 +24,11 @@ pub(super) fn text_hash(key: &TextKey, text: &str) -> StoreResult<TextHash> {
     Ok(hash)
 }
 
+/// What keeps the name of an erased user from being given again, without keeping the name.
+pub(super) fn name_mark(key: &TextKey, skeleton: &str) -> StoreResult<String> {
+    Ok(format!("erased:{}", hex(&text_hash(key, skeleton)?)))
+}
+
 /// Another lineage.
 pub(super) fn new_epoch() -> StoreResult<String> {
     Ok(hex(&random::<10>()?))

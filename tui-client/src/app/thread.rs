@@ -78,6 +78,7 @@ impl Thread {
     /// Takes over what an entry has changed in the room's timeline.
     pub fn follow(&mut self, room: &Room, entry: &Entry, me: Option<UserId>) {
         let about = match &entry.body {
+            EntryBody::Blanked { through, user } => return self.blank(*through, *user, entry.seq),
             EntryBody::Created { reply_to: Some(root), .. } if *root == self.root => {
                 if self.scroll != Scroll::Follow && !self.replies.contains_key(&entry.seq) {
                     self.below = self.below.saturating_add(1);
@@ -97,6 +98,17 @@ impl Thread {
         } else if message.reply_to == Some(self.root) && about > self.root {
             self.replies.insert(about, message);
             self.bound();
+        }
+    }
+
+    /// Takes the texts of all messages up to `through`, or of one user's.
+    fn blank(&mut self, through: Seq, user: Option<UserId>, rev: Seq) {
+        let shown = self.head.as_deref_mut().into_iter().chain(self.replies.values_mut());
+        for message in shown.filter(|m| m.seq <= through && m.rev < rev && user.is_none_or(|id| m.from.id == id)) {
+            message.rev = rev;
+            message.text = None;
+            message.deleted = true;
+            message.reactions.clear();
         }
     }
 

@@ -274,6 +274,10 @@ impl Timeline {
                 });
                 false
             }
+            EntryBody::Blanked { through, user } => {
+                self.blank(*through, *user, entry.seq);
+                false
+            }
             EntryBody::Reacted { target, emoji, on } => {
                 let mine = me == Some(entry.from.id);
                 self.change(*target, entry.seq, |m| react(&mut m.reactions, emoji, *on, mine));
@@ -312,6 +316,24 @@ impl Timeline {
             change(&mut message);
             message.rev = rev;
             self.put(message);
+        }
+    }
+
+    /// Takes the texts of all messages up to `through`, or of one user's.
+    fn blank(&mut self, through: Seq, user: Option<UserId>, rev: Seq) {
+        let of = |m: &Kept| m.rev() < rev && !m.is_deleted() && user.is_none_or(|id| m.from().id == id);
+        let hit: Vec<Seq> = self
+            .items
+            .range(..=through)
+            .filter(|(_, item)| item.message().is_some_and(of))
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in hit {
+            self.change(seq, rev, |m| {
+                m.text = None;
+                m.deleted = true;
+                m.reactions.clear();
+            });
         }
     }
 
@@ -371,6 +393,11 @@ fn note(from: &User, body: &EntryBody) -> Option<String> {
         EntryBody::RoomUpdated { kind: Some(RoomKind::Private), .. } => format!("{by} made the room private"),
         EntryBody::RoomUpdated { kind: Some(_), .. } => format!("{by} made the room public"),
         EntryBody::RoomUpdated { owner: Some(owner), .. } => format!("{by} gave the room to {}", owner.name),
+        EntryBody::RoomUpdated { retention_days: Some(0), .. } => format!("{by} keeps messages here for ever"),
+        EntryBody::RoomUpdated { retention_days: Some(1), .. } => format!("{by} deletes messages here after a day"),
+        EntryBody::RoomUpdated { retention_days: Some(days), .. } => {
+            format!("{by} deletes messages here after {days} days")
+        }
         EntryBody::RoomUpdated { .. } => return None,
         EntryBody::MemberRemoved { user, how, reason } => {
             let how = if *how == Removal::Ban { "banned" } else { "removed" };

@@ -175,20 +175,33 @@ impl Line {
                 line.more = object(json!({ "target": target }));
                 line.note = format!("deleted {target}");
             }
+            EntryBody::Blanked { through, user } => {
+                line.kind = Type::Delete;
+                line.more = object(json!({ "through": through, "user": user }));
+                line.more.retain(|_, v| !v.is_null());
+                line.note = match user {
+                    Some(_) => format!("deleted everything of one user up to {through}"),
+                    None => format!("deleted everything up to {through}: it is older than this room keeps"),
+                };
+            }
             EntryBody::Reacted { target, emoji, on } => {
                 line.kind = Type::Reaction;
                 line.more = object(json!({ "target": target, "emoji": emoji, "on": on }));
                 line.note = format!("{} {emoji} on {target}", if *on { "set" } else { "took back" });
             }
-            EntryBody::RoomUpdated { topic, kind, owner } => {
+            EntryBody::RoomUpdated { topic, kind, owner, retention_days } => {
                 line.kind = Type::Room;
-                line.more = object(json!({ "topic": topic, "kind": kind, "owner": owner }));
+                line.more = object(json!({ "topic": topic, "kind": kind, "owner": owner, "retention_days": retention_days }));
                 line.more.retain(|_, v| !v.is_null());
                 line.note = match (topic, kind, owner) {
                     (Some(topic), ..) => format!("set the topic: {topic}"),
                     (_, _, Some(owner)) => format!("gave the room to {}", owner.name),
                     (_, Some(kind), _) => format!("made the room {}", json!(kind).as_str().unwrap_or_default()),
-                    _ => "changed the room".to_owned(),
+                    _ => match retention_days {
+                        Some(0) => "keeps messages for ever".to_owned(),
+                        Some(days) => format!("deletes messages after {days} days"),
+                        None => "changed the room".to_owned(),
+                    },
                 };
             }
             EntryBody::MemberRemoved { user, how, reason } => {

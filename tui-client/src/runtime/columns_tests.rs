@@ -349,7 +349,7 @@ fn every_text_keeps_the_columns_wherever_it_stands() {
     for (seq, text) in (10u64..).zip(CORPUS) {
         said(&mut bench.screen, 2 * seq, &ana, text);
         let topic = Some((*text).to_owned());
-        let body = EntryBody::RoomUpdated { topic, kind: None, owner: None };
+        let body = EntryBody::RoomUpdated { topic, kind: None, owner: None, retention_days: None };
         let now = bench.screen.now;
         let entry = Entry { room: room("ops"), seq: chat_common::Seq(2 * seq + 1), at: now, from: ana.clone(), body };
         bench.screen.net(crate::app::Event::Entry(Box::new(entry)));

@@ -12,6 +12,7 @@ mod faults;
 mod feed;
 mod foreign;
 mod interface;
+mod keeping;
 mod messages;
 mod moving;
 mod observe;

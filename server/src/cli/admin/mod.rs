@@ -4,7 +4,6 @@
 mod client;
 mod server;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chat_common::event::server::ServerRole;
@@ -13,7 +12,6 @@ use chat_common::model::RoomKind;
 use chat_common::model::User;
 use chat_common::rest::{AuditLine, CreateInvite, InviteInfo, NewInvite, SessionInfo, TokenInfo, UserInfo};
 use chat_common::{Cursor, ErrorBody, RoomName, Timestamp, UserName};
-use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub use client::{Watching, ask, watch};
@@ -21,8 +19,7 @@ pub use server::{Bound, bind, serve};
 
 use crate::domain::Refusal;
 use crate::service::overview::Overview;
-use crate::service::{Caller, Error, Result, Services, admin, members, rooms};
-use crate::storage::StoreResult;
+use crate::service::{Caller, Error, Result, Services, admin, erasure, members, retention, rooms};
 
 /// The socket in the data folder.
 pub const SOCKET: &str = "admin.sock";
@@ -61,7 +58,11 @@ pub enum Request {
     Audit { since: Option<Timestamp>, limit: u32 },
     AuditAfter { after: i64 },
     Watch,
-    Backup { file: PathBuf },
+    NoteBackup { file: std::path::PathBuf },
+    UserErase { name: UserName, texts: bool },
+    RoomRetention { room: RoomName, days: Option<u32> },
+    RepairIndex,
+    NoteExport { room: RoomName, detail: String },
 }
 
 impl std::fmt::Debug for Request {
@@ -88,6 +89,7 @@ pub enum Reply {
     Room { room: Box<admin::RoomDetail> },
     RoomBans { bans: Vec<admin::RoomBan> },
     Audit { lines: Vec<AuditLine>, newest: i64 },
+    Blanked { messages: u64 },
 }
 
 /// A line of the socket.
@@ -98,16 +100,11 @@ enum Answer {
     Error(ErrorBody),
 }
 
-/// Writes a copy of the store to a file.
-pub type Backup = Arc<dyn Fn(PathBuf) -> BoxFuture<'static, StoreResult<()>> + Send + Sync>;
-
 /// What the requests are answered with.
 #[derive(Clone)]
 pub struct Desk {
     /// The use cases.
     pub services: Arc<Services>,
-    /// Writes a copy of the store, which may be in use, to a file that is not there yet.
-    pub backup: Backup,
     /// What watchers are told; `None` where no server runs.
     pub overview: Option<Overview>,
 }
@@ -136,10 +133,7 @@ pub async fn execute(desk: &Desk, request: Request) -> Result<Reply> {
             Reply::Password { password: admin::reset_password(s, &name, password).await? }
         }
         Request::InviteCreate { invite } => Reply::Invite { invite: admin::create_invite(s, &owner, invite).await? },
-        Request::Backup { file } => {
-            (desk.backup)(file.clone()).await?;
-            done(admin::note_backup(s, &owner, &file).await?)
-        }
+        Request::NoteBackup { file } => done(admin::note_backup(s, &owner, &file).await?),
         Request::InviteList => {
             let page = |after| async { admin::invites(s, &owner, after, None).await.map(|p| (p.invites, p.next)) };
             Reply::Invites { invites: all(None, page).await? }
@@ -160,6 +154,14 @@ pub async fn execute(desk: &Desk, request: Request) -> Result<Reply> {
             let newest = lines.last().map_or(after, |(id, _)| *id);
             Reply::Audit { lines: lines.into_iter().map(|(_, line)| line).collect(), newest }
         }
+        Request::UserErase { name, texts } => {
+            Reply::Blanked { messages: erasure::erase_and_wait(s, &owner, &name, texts).await? }
+        }
+        Request::RoomRetention { room, days } => {
+            Reply::Blanked { messages: retention::set_and_apply(s, &owner, &room, days).await? }
+        }
+        Request::RepairIndex => done(admin::repair_index(s, &owner).await?),
+        Request::NoteExport { room, detail } => done(admin::note_export(s, &owner, &room, detail).await?),
         // Answered by a stream of lines, where there is one (`server`).
         Request::Watch => return Err(Refusal::Forbidden("no server runs here that could be watched").into()),
         about_room => return on_room(s, &owner, about_room).await,

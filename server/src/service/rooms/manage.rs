@@ -8,7 +8,7 @@ use chat_common::text;
 
 use crate::cluster::Signal;
 use crate::service::limiter::Action;
-use crate::service::{Caller, Error, Result, Services, access, tell};
+use crate::service::{Caller, Error, Result, Services, access, retention, tell};
 
 /// `room:create`
 pub async fn create(s: &Services, caller: &Caller, req: Create) -> Result<RoomReply> {
@@ -57,14 +57,20 @@ pub async fn update(s: &Services, caller: &Caller, req: Update) -> Result<RoomRe
     let room = access::writable(s, caller, &req.room).await?;
     let kind = req.kind.map(stored_kind).transpose()?;
     let topic = req.topic.as_deref().map(|t| topic(s, t)).transpose()?;
-    if kind.is_none() && topic.is_none() {
-        return Err(Error::invalid("topic", "say what is to change: `topic` or `kind`"));
+    let days = req.retention_days.map(retention::days).transpose()?;
+    if kind.is_none() && topic.is_none() && days.is_none() {
+        return Err(Error::invalid("topic", "say what is to change: `topic`, `kind` or `retention_days`"));
     }
     s.limiter.take(Action::Message(caller.user.id), &s.limits, s.now())?;
     let (s2, caller2) = (s.clone(), caller.clone());
     s.finish(async move {
-        let change = s2.store.update_room(caller2.user.id, &room, topic, kind, s2.now()).await?;
-        tell::change(&s2, &change).await;
+        if let Some(days) = days {
+            retention::set(&s2, Some(caller2.user.id), &room, Some(days)).await?;
+        }
+        if topic.is_some() || kind.is_some() {
+            let change = s2.store.update_room(caller2.user.id, &room, topic, kind, s2.now()).await?;
+            tell::change(&s2, &change).await;
+        }
         if kind == Some(RoomKind::Private) {
             tell::authority(&s2).await;
         }

@@ -17,7 +17,7 @@ async fn answers(w: &World, who: &Caller, room: &str) -> Vec<chat_common::ErrorB
     let get = Get { room: room.clone(), before: None, after: None, around: None, limit: None };
     let sync = SyncRequest { room: room.clone(), after: Seq(0), epoch: s.store.epoch(), full: None };
     let query = Search { query: "x".into(), room: Some(room.clone()), ..Search::default() };
-    let update = Update { room: room.clone(), topic: Some("x".into()), kind: None };
+    let update = Update { room: room.clone(), topic: Some("x".into()), kind: None, retention_days: None };
     let own = custom::Send { room: room.clone(), name: "x".into(), data: serde_json::Value::Null };
     let in_room = present::Get { room: Some(room.clone()), users: None };
     let emoji = chat_common::Emoji::parse("👍").unwrap();

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod feed;
+pub mod keep;
 pub mod messages;
 pub mod moderation;
 pub mod nodes;
@@ -30,6 +31,8 @@ macro_rules! every_story {
             accounts: names_are_given_once, refresh_tokens_rotate, sessions_end, tokens_invitations_blocks;
             nodes: leases_run_out, a_lease_that_ran_out_is_renewed_until_it_is_taken, guesses_are_counted_together;
             feed: the_feed_goes_on_where_it_was, the_feed_skips_what_was_private, one_node_is_at_the_feed;
+            keep: old_texts_are_blanked, the_default_is_for_rooms_that_say_nothing, an_erased_user_is_gone,
+                an_erased_users_texts_go, a_used_store_is_sound;
             search: search_finds_what_people_write, search_keeps_to_its_filters, search_turns_pages, search_forgets;
         }
     };

@@ -89,7 +89,7 @@ pub async fn rooms_change(store: Arc<dyn Store>) {
     let topic = |who, topic: &str| store.update_room(who, &hall, Some(topic.to_owned()), None, start());
     assert!(forbidden(topic(bob, "mine").await));
     let change = topic(ana, "Tea").await.unwrap();
-    let expected = EntryBody::RoomUpdated { topic: Some("Tea".into()), kind: None, owner: None };
+    let expected = EntryBody::RoomUpdated { topic: Some("Tea".into()), kind: None, owner: None, retention_days: None };
     assert_eq!((change.entry.map(|e| e.body), change.room.topic.as_str()), (Some(expected), "Tea"));
     assert_eq!(topic(ana, "Tea").await.unwrap().entry, None);
 

@@ -57,7 +57,7 @@ const fn table(name: &'static str, key: usize, columns: &'static [(&'static str,
 }
 
 /// Everything but what `LEFT` names.
-pub(in crate::storage) const TABLES: [Table; 17] = [
+pub(in crate::storage) const TABLES: [Table; 18] = [
     table(
         "users",
         1,
@@ -137,8 +137,11 @@ pub(in crate::storage) const TABLES: [Table; 17] = [
             ("low", Number),
             ("high", Number),
             ("created_at", Number),
+            ("retention_days", Count),
+            ("blanked", Number),
         ],
     ),
+    table("erasures", 1, &[("user", Number), ("room", Number)]),
     table("feed_rooms", 1, &[("room", Number), ("seq", Number)]),
     table(
         "members",

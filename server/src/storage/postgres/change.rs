@@ -15,12 +15,12 @@ use crate::storage::{RoomChange, RoomId, StoreResult};
 const REACTIONS: i64 = 50;
 
 /// A message as a change needs it.
-struct Target {
-    id: i64,
-    sender: UserId,
-    text: Option<String>,
-    text_seq: Seq,
-    deleted: bool,
+pub(super) struct Target {
+    pub id: i64,
+    pub sender: UserId,
+    pub text: Option<String>,
+    pub text_seq: Seq,
+    pub deleted: bool,
 }
 
 /// The message, which stays as it is since its room is locked.
@@ -115,6 +115,31 @@ pub(super) async fn edit(
     told(conn, room.id, Some(by)).await
 }
 
+/// Takes a message's text, wherever it stands, and what hangs on it; `by` is the entry that tells it.
+pub(super) async fn blank(
+    conn: &mut PgConnection,
+    room: RoomId,
+    seq: Seq,
+    old: &Target,
+    by: Seq,
+) -> StoreResult<()> {
+    supersede(conn, room, seq, old, by).await?;
+    sqlx::query(
+        "UPDATE messages SET text = NULL, text_seq = 0, rev = $2, mentions = NULL, deleted = true WHERE id = $1",
+    )
+    .bind(old.id)
+    .bind(rows::seq_in(by))
+    .execute(&mut *conn)
+    .await?;
+    index::changed(conn, &[old.id]).await?;
+    for sql in
+        ["DELETE FROM reactions WHERE room = $1 AND seq = $2", "DELETE FROM mentions WHERE room = $1 AND seq = $2"]
+    {
+        sqlx::query(sql).bind(room.0).bind(rows::seq_in(seq)).execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
 /// Blanks a message; the author or a moderator.
 pub(super) async fn delete(
     conn: &mut PgConnection,
@@ -138,20 +163,7 @@ pub(super) async fn delete(
         return told(conn, room.id, None).await;
     }
     let (by, _) = entry::add(conn, room.id, actor, Some(seq), &Body::Deleted, at).await?;
-    supersede(conn, room.id, seq, &old, by).await?;
-    sqlx::query(
-        "UPDATE messages SET text = NULL, text_seq = 0, rev = $2, mentions = NULL, deleted = true WHERE id = $1",
-    )
-    .bind(old.id)
-    .bind(rows::seq_in(by))
-    .execute(&mut *conn)
-    .await?;
-    index::changed(conn, &[old.id]).await?;
-    for sql in
-        ["DELETE FROM reactions WHERE room = $1 AND seq = $2", "DELETE FROM mentions WHERE room = $1 AND seq = $2"]
-    {
-        sqlx::query(sql).bind(room.id.0).bind(rows::seq_in(seq)).execute(&mut *conn).await?;
-    }
+    blank(conn, room.id, seq, &old, by).await?;
     if old.sender != actor {
         let subject = format!("{} #{seq}", room.name);
         audit::add(conn, Some(actor), "message:delete", &subject, None, at).await?;

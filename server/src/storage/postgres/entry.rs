@@ -107,8 +107,10 @@ fn entry(row: &PgRow, body: Option<Body>, name: &RoomName, users: &rows::Users) 
         Some(Body::Edited) => EntryBody::Edited { target, text: text()?, mentions: mentions()?, superseded_by },
         Some(Body::Deleted) => EntryBody::Deleted { target },
         Some(Body::Reacted { emoji, on }) => EntryBody::Reacted { target, emoji, on },
-        Some(Body::Room { topic, kind, owner }) => {
-            EntryBody::RoomUpdated { topic, kind, owner: owner.map(|id| users.get(id)).transpose()? }
+        Some(Body::Blanked { through, user }) => EntryBody::Blanked { through, user },
+        Some(Body::Room { topic, kind, owner, retention_days }) => {
+            let owner = owner.map(|id| users.get(id)).transpose()?;
+            EntryBody::RoomUpdated { topic, kind, owner, retention_days }
         }
         Some(Body::Removed { user, how, reason }) => EntryBody::MemberRemoved { user: users.get(user)?, how, reason },
         Some(Body::Member { user, role, muted_until }) => {

@@ -8,13 +8,14 @@ use super::error;
 use crate::storage::{StoreError, StoreResult};
 
 /// Every step, oldest first.
-pub(super) const STEPS: [&str; 6] = [
+pub(super) const STEPS: [&str; 7] = [
     include_str!("migrations/0001_core.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_hooks.sql"),
     include_str!("migrations/0004_nodes.sql"),
     include_str!("migrations/0005_copy.sql"),
     include_str!("migrations/0006_feed.sql"),
+    include_str!("migrations/0007_keep.sql"),
 ];
 
 /// The locks of this program in the database: `("chat" in ASCII << 32) + n`.

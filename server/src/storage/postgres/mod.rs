@@ -9,12 +9,14 @@
 
 mod accounts;
 mod append;
+mod archive;
 mod audit;
 mod authority;
 mod batch;
 mod change;
 mod connect;
 mod entry;
+mod erase;
 mod error;
 mod feed;
 mod grams;
@@ -22,6 +24,7 @@ mod history;
 mod hooks;
 mod import;
 mod index;
+mod keep;
 mod log;
 mod members;
 mod migrations;
@@ -56,6 +59,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::secret::{self, TextKey};
 use super::{Commits, Store, StoreError, StoreResult};
+pub use archive::PostgresArchive;
 use batch::Batches;
 use connect::{Connector, End, Lineage};
 pub use import::Import;

@@ -24,7 +24,8 @@ async fn insert(
     let (low, high) = peers.map(|(a, b)| (rows::user_in(a.min(b)), rows::user_in(a.max(b)))).unzip();
     let made = sqlx::query(
         "INSERT INTO rooms (name, kind, topic, folded, low, high, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (name) DO NOTHING RETURNING id, name, kind, topic, first, head, members",
+         ON CONFLICT (name) DO NOTHING RETURNING id, name, kind, topic, first, head, members,
+           retention_days",
     )
     .bind(name.as_str())
     .bind(rows::kind_in(kind))
@@ -129,7 +130,7 @@ pub(super) async fn update(
         let detail = if kind == RoomKind::Private { "private" } else { "public" };
         audit::add(conn, Some(actor), "room:kind", room.name.as_str(), Some(detail), at).await?;
     }
-    let (seq, _) = entry::add(conn, room.id, actor, None, &Body::Room { topic, kind, owner: None }, at).await?;
+    let (seq, _) = entry::add(conn, room.id, actor, None, &Body::Room { topic, kind, owner: None, retention_days: None }, at).await?;
     let change = told(conn, room.id, Some(seq)).await?;
     if kind == Some(RoomKind::Private) {
         authority::add(conn, &Authority::RoomClosed(room.id), at).await?;
@@ -161,7 +162,7 @@ pub(super) async fn transfer(
     .execute(&mut *conn)
     .await?;
     audit::add(conn, Some(actor), "room:transfer", room.name.as_str(), Some(heir.user.name.as_str()), at).await?;
-    let body = Body::Room { topic: None, kind: None, owner: Some(user) };
+    let body = Body::Room { topic: None, kind: None, owner: Some(user), retention_days: None };
     let (seq, _) = entry::add(conn, room.id, actor, None, &body, at).await?;
     told(conn, room.id, Some(seq)).await
 }

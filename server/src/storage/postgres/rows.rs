@@ -118,12 +118,12 @@ pub(super) fn user_name(value: &str) -> StoreResult<UserName> {
 /// What [`room`] reads of `rooms r`, to stand after SELECT.
 macro_rules! room_columns {
     () => {
-        "r.id, r.name, r.kind, r.topic, r.first, r.head, r.members"
+        "r.id, r.name, r.kind, r.topic, r.first, r.head, r.members, r.retention_days"
     };
 }
 pub(super) use room_columns;
 /// How many they are.
-pub(super) const ROOM_COLUMNS: usize = 7;
+pub(super) const ROOM_COLUMNS: usize = 8;
 
 /// The [`room_columns`], from `base` on.
 pub(super) fn room(row: &PgRow, base: usize) -> StoreResult<RoomRow> {
@@ -135,6 +135,7 @@ pub(super) fn room(row: &PgRow, base: usize) -> StoreResult<RoomRow> {
         first: seq(row.try_get(base + 4)?),
         head: seq(row.try_get(base + 5)?),
         members: count(row.try_get::<i32, _>(base + 6)?.into()),
+        retention_days: row.try_get::<Option<i32>, _>(base + 7)?.map(|days| count(days.into())),
     })
 }
 
@@ -166,7 +167,7 @@ pub(super) fn user(row: &PgRow, base: usize) -> StoreResult<UserRow> {
 
 /// One that is not there any more.
 pub(super) fn erased(id: UserId) -> StoreResult<User> {
-    Ok(User { id, name: user_name("erased")?, display_name: "erased".into(), kind: UserKind::User })
+    crate::storage::gone_user(id)
 }
 
 /// Users that a page speaks of, all looked up at once.

@@ -11,10 +11,10 @@ use sqlx::PgConnection;
 
 use super::migrations::{STEPS, migrate};
 use super::testing::Private;
-use super::{PostgresOptions, PostgresStore};
+use super::{PostgresArchive, PostgresOptions, PostgresStore};
 use crate::domain::Refusal;
 use crate::storage::contract::{self, make_room, refused, room, send, start, text, user};
-use crate::storage::{Accounts, Log, Moderation, Rooms, Store, StoreError};
+use crate::storage::{Accounts, Archive, Log, Moderation, Rooms, Store, StoreError};
 
 async fn open(private: &Private) -> PostgresStore {
     PostgresStore::open(PostgresOptions::new(private.url()), Arc::new(ManualClock::at(start()))).await.unwrap()
@@ -24,6 +24,8 @@ async fn tell<F: Future<Output = ()>>(name: &str, story: impl FnOnce(Arc<dyn Sto
     let Some(private) = Private::new(name).await else { return };
     let store: Arc<dyn Store> = Arc::new(open(&private).await);
     story(Arc::clone(&store)).await;
+    store.search_caught_up().await.unwrap();
+    assert_eq!(store.verify(&|_, _, _| {}).await.unwrap().findings, []);
     store.close().await;
     assert!(matches!(store.health().await, Err(StoreError::Unavailable(_))));
     check_logs(&mut private.connect().await).await;
@@ -277,5 +279,42 @@ async fn nothing_is_left_of_what_was_deleted() {
     }
     store.close().await;
     check_logs(&mut conn).await;
+    private.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damage_is_found_beside_the_nodes_and_the_index_is_mended() {
+    let Some(private) = Private::new("damage_is_found_beside_the_nodes").await else { return };
+    let store = Arc::new(open(&private).await);
+    let erased: Arc<dyn Store> = store.clone();
+    let ana = user(&erased, "ana").await;
+    for i in 0..30 {
+        send(&erased, ana, &room("lobby"), &format!("k{i}"), &format!("message number {i}")).await;
+    }
+    erased.search_caught_up().await.unwrap();
+    let archive = PostgresArchive::open(&private.url()).await.unwrap();
+    let found = async || {
+        let report = archive.verify(&|_, _, _| {}).await.unwrap();
+        report.findings.iter().map(|finding| finding.what.clone()).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(found().await, "");
+    let mut conn = private.connect().await;
+    for (harm, said) in [
+        ("UPDATE rooms SET members = 9 WHERE id = 1", "it counts 9 members and has 1"),
+        ("UPDATE members SET read = 999", "beyond the head 30"),
+        ("DELETE FROM messages WHERE seq = 7", "its log should hold each of 1 to 30 once, and holds 29"),
+        ("UPDATE messages SET text = 'another' WHERE seq = 8", "1 messages stand in the search index with another text"),
+        ("DELETE FROM message_index WHERE id = 9", "1 messages do not stand in the search index"),
+        ("INSERT INTO message_index VALUES (4000, '{1}')", "their texts are gone (ids 7, 4000)"),
+    ] {
+        sqlx::raw_sql(harm).execute(&mut conn).await.unwrap();
+        let found = found().await;
+        assert!(found.contains(said), "{harm}: {found}");
+    }
+    crate::storage::Keep::repair_index(&*store).await.unwrap();
+    erased.search_caught_up().await.unwrap();
+    let left = found().await;
+    assert!(!left.contains("search index") && left.contains("its log"), "{left}");
+    erased.close().await;
     private.end().await;
 }

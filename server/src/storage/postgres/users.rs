@@ -4,9 +4,9 @@ use chat_common::event::server::ServerRole;
 use chat_common::{Timestamp, UserId, UserName};
 use sqlx::{PgConnection, Row};
 
-use super::{audit, authority, rows, sessions, tokens};
+use super::{audit, authority, erase, rows, sessions, tokens};
 use crate::domain::Refusal;
-use crate::storage::{Authority, LOCAL, NewUser, StoreResult, UserRow, local};
+use crate::storage::{Authority, LOCAL, NewUser, RESERVED, StoreResult, UserRow, local};
 
 /// A statement over the columns of [`rows::user`] and the PHC string behind them.
 macro_rules! select_user {
@@ -38,7 +38,7 @@ pub(super) async fn known(conn: &mut PgConnection, id: UserId) -> StoreResult<Us
 }
 
 /// As [`known`]; nobody else changes it until the transaction ends.
-async fn held(conn: &mut PgConnection, id: UserId) -> StoreResult<UserRow> {
+pub(super) async fn held(conn: &mut PgConnection, id: UserId) -> StoreResult<UserRow> {
     let row = sqlx::query(select_user!("WHERE u.id = $1 FOR NO KEY UPDATE"))
         .bind(rows::user_in(id))
         .fetch_optional(conn)
@@ -81,12 +81,15 @@ async fn claim_name(conn: &mut PgConnection, user: UserId, name: &UserName) -> S
         .bind(&skeleton)
         .execute(&mut *conn)
         .await?;
-    let taken: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM names WHERE skeleton = $1 AND user_id <> $2)")
-        .bind(&skeleton)
-        .bind(rows::user_in(user))
-        .fetch_one(&mut *conn)
-        .await?;
-    if taken {
+    let mark = erase::mark(conn, &skeleton).await?;
+    let taken: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM names WHERE skeleton IN ($1, $3) AND user_id <> $2)")
+            .bind(&skeleton)
+            .bind(rows::user_in(user))
+            .bind(mark)
+            .fetch_one(&mut *conn)
+            .await?;
+    if taken || RESERVED.contains(&name.as_str()) {
         return Err(Refusal::Conflict("this name, or one that looks like it, is taken; choose another").into());
     }
     sqlx::query("INSERT INTO names (name, skeleton, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")

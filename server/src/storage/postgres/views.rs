@@ -15,6 +15,7 @@ macro_rules! access {
             rows::room_columns!(),
             ", m.role, m.read, m.joined_at, s.muted_until, s.banned_until, ",
             rows::user_columns!(),
+            ", CASE WHEN r.kind = 2 THEN CASE WHEN r.low = $1 THEN r.high ELSE r.low END END",
             $more,
             " FROM ",
             $from,
@@ -44,7 +45,9 @@ macro_rules! counts {
 
 const ROLE: usize = rows::ROOM_COLUMNS;
 const PEER: usize = ROLE + 5;
-const COUNTS: usize = PEER + rows::USER_COLUMNS;
+/// The other one's id, also when it was erased.
+const PEER_ID: usize = PEER + rows::USER_COLUMNS;
+const COUNTS: usize = PEER_ID + 1;
 
 fn access_of(row: &PgRow, now: Timestamp) -> StoreResult<Access> {
     let membership = match row.try_get::<Option<i16>, _>(ROLE)? {
@@ -58,7 +61,7 @@ fn access_of(row: &PgRow, now: Timestamp) -> StoreResult<Access> {
     };
     let peer = match row.try_get::<Option<i64>, _>(PEER)? {
         Some(_) => Some(rows::user(row, PEER)?.user),
-        None => None,
+        None => row.try_get::<Option<i64>, _>(PEER_ID)?.map(rows::user_id).map(rows::erased).transpose()?,
     };
     let banned_until = rows::time(row.try_get(ROLE + 4)?).filter(|until| *until > now);
     Ok(Access { room: rows::room(row, 0)?, membership, banned_until, peer })

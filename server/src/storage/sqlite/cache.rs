@@ -79,16 +79,17 @@ impl Cache {
         }
         let found = conn
             .prepare_cached(
-                "SELECT id, name, kind, topic, first, head, members, head_at, low, high FROM rooms WHERE name = ?1",
+                "SELECT id, name, kind, topic, first, head, members, retention_days, head_at, low, high
+                 FROM rooms WHERE name = ?1",
             )?
             .query_row([name.as_str()], |row| {
-                let peers = match (row.get::<_, Option<i64>>(8)?, row.get::<_, Option<i64>>(9)?) {
+                let peers = match (row.get::<_, Option<i64>>(9)?, row.get::<_, Option<i64>>(10)?) {
                     (Some(low), Some(high)) => Some((rows::user_id(low), rows::user_id(high))),
                     _ => None,
                 };
                 Ok(CachedRoom {
                     row: rows::room(row)?,
-                    head_at: Timestamp::from_millis(row.get(7)?),
+                    head_at: Timestamp::from_millis(row.get(8)?),
                     peers,
                     dirty: false,
                 })

@@ -15,12 +15,12 @@ use crate::storage::{RoomChange, RoomId, StoreResult};
 const REACTIONS: u32 = 50;
 
 /// A message as a change needs it.
-struct Target {
-    id: i64,
-    sender: UserId,
-    text: Option<String>,
-    text_seq: Seq,
-    deleted: bool,
+pub(super) struct Target {
+    pub id: i64,
+    pub sender: UserId,
+    pub text: Option<String>,
+    pub text_seq: Seq,
+    pub deleted: bool,
 }
 
 fn target(conn: &Connection, room: RoomId, seq: Seq) -> StoreResult<Target> {
@@ -91,6 +91,22 @@ pub(super) fn edit(
     told(conn, room.id, Some(by))
 }
 
+/// Takes a message's text, wherever it stands, and what hangs on it; `by` is the entry that tells it.
+pub(super) fn blank(conn: &Connection, room: RoomId, seq: Seq, old: &Target, by: Seq) -> StoreResult<()> {
+    if let Some(old_text) = &old.text {
+        index::replace(conn, old.id, old_text, None)?;
+    }
+    supersede(conn, room, seq, old, by)?;
+    conn.prepare_cached(
+        "UPDATE messages SET text = NULL, text_seq = 0, rev = ?2, mentions = NULL, deleted = 1 WHERE id = ?1",
+    )?
+    .execute(params![old.id, rows::seq_in(by)])?;
+    let key = params![room.0, rows::seq_in(seq)];
+    conn.prepare_cached("DELETE FROM reactions WHERE room = ?1 AND seq = ?2")?.execute(key)?;
+    conn.prepare_cached("DELETE FROM mentions WHERE room = ?1 AND seq = ?2")?.execute(key)?;
+    Ok(())
+}
+
 /// Blanks a message; the author or a moderator.
 pub(super) fn delete(
     conn: &Connection,
@@ -111,18 +127,8 @@ pub(super) fn delete(
     if old.deleted {
         return told(conn, room.id, None);
     }
-    if let Some(old_text) = &old.text {
-        index::replace(conn, old.id, old_text, None)?;
-    }
     let (by, _) = entry::add(conn, room.id, actor, Some(seq), &Body::Deleted, at)?;
-    supersede(conn, room.id, seq, &old, by)?;
-    conn.prepare_cached(
-        "UPDATE messages SET text = NULL, text_seq = 0, rev = ?2, mentions = NULL, deleted = 1 WHERE id = ?1",
-    )?
-    .execute(params![old.id, rows::seq_in(by)])?;
-    let key = params![room.id.0, rows::seq_in(seq)];
-    conn.prepare_cached("DELETE FROM reactions WHERE room = ?1 AND seq = ?2")?.execute(key)?;
-    conn.prepare_cached("DELETE FROM mentions WHERE room = ?1 AND seq = ?2")?.execute(key)?;
+    blank(conn, room.id, seq, &old, by)?;
     if old.sender != actor {
         let subject = format!("{} #{seq}", room.name);
         audit::add(conn, Some(actor), "message:delete", &subject, None, at)?;

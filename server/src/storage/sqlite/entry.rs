@@ -124,9 +124,10 @@ fn others(
             },
             Body::Deleted => EntryBody::Deleted { target },
             Body::Reacted { emoji, on } => EntryBody::Reacted { target, emoji, on },
-            Body::Room { topic, kind, owner } => {
+            Body::Blanked { through, user } => EntryBody::Blanked { through, user },
+            Body::Room { topic, kind, owner, retention_days } => {
                 let owner = owner.map(|id| users.get(conn, id)).transpose()?;
-                EntryBody::RoomUpdated { topic, kind, owner }
+                EntryBody::RoomUpdated { topic, kind, owner, retention_days }
             }
             Body::Removed { user, how, reason } => {
                 EntryBody::MemberRemoved { user: users.get(conn, user)?, how, reason }

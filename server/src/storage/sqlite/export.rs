@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use chat_common::{Clock, SystemClock};
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
@@ -30,7 +31,7 @@ impl Export {
                 path.display()
             )));
         }
-        let opened = open::database(&SqliteOptions::new(path))?;
+        let opened = open::database(&SqliteOptions::new(path), SystemClock.now())?;
         Ok(Self { conn: opened.writer, rows: ROWS, _lock: opened.lock })
     }
 

@@ -36,6 +36,13 @@ pub(super) fn replace(conn: &Connection, id: i64, old: &str, new: Option<&str>) 
     new.map_or(Ok(()), |new| put(conn, id, new))
 }
 
+/// Empties the index, to be fed with everything again.
+pub(super) fn anew(conn: &Connection) -> StoreResult<()> {
+    conn.execute("INSERT INTO message_index (message_index) VALUES ('delete-all')", [])?;
+    conn.execute("UPDATE meta SET value = 0 WHERE key = 'search_cursor'", [])?;
+    Ok(())
+}
+
 /// Feeds the index with the next messages; true: there are more.
 pub(super) fn slice(conn: &Connection) -> StoreResult<bool> {
     let from = cursor(conn)?;

@@ -6,17 +6,25 @@ use rusqlite::Connection;
 use crate::storage::{StoreError, StoreResult};
 
 /// Every step, oldest first.
-pub(super) const STEPS: [&str; 5] = [
+pub(super) const STEPS: [&str; 6] = [
     include_str!("migrations/0001_core.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_hooks.sql"),
     include_str!("migrations/0004_nodes.sql"),
     include_str!("migrations/0005_feed.sql"),
+    include_str!("migrations/0006_keep.sql"),
 ];
 
 /// Brings a database to the schema of this program, each step in its own transaction.
 pub(super) fn migrate(conn: &mut Connection) -> StoreResult<()> {
     migrate_to(conn, STEPS.len())
+}
+
+/// The schema of a database that is in use and is about to be changed.
+pub(super) fn earlier_schema(conn: &Connection) -> StoreResult<Option<usize>> {
+    let done: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let done = usize::try_from(done).unwrap_or_default();
+    Ok(Some(done).filter(|done| (1..STEPS.len()).contains(done)))
 }
 
 /// Does the steps up to `target`.

@@ -5,12 +5,14 @@
 
 mod accounts;
 mod append;
+mod archive;
 mod audit;
 mod authority;
 mod backup;
 mod cache;
 mod change;
 mod entry;
+mod erase;
 mod error;
 mod export;
 mod feed;
@@ -18,6 +20,7 @@ mod history;
 mod hooks;
 mod index;
 mod job;
+mod keep;
 mod log;
 mod members;
 mod migrations;
@@ -27,9 +30,11 @@ mod open;
 mod pool;
 mod purge;
 mod read;
+mod restore;
 mod rooms;
 mod rooms_change;
 mod rows;
+mod seal;
 mod search;
 mod sessions;
 mod standing;
@@ -38,6 +43,8 @@ mod users;
 mod views;
 mod writer;
 
+#[cfg(test)]
+mod keep_tests;
 #[cfg(test)]
 mod tests;
 
@@ -54,8 +61,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{Commits, Store, StoreError, StoreResult};
-pub use backup::restore;
+pub use archive::SqliteArchive;
+pub use backup::backup;
 pub use export::Export;
+pub use restore::{Held, Restored, inspect, restore};
 use job::{Job, Message, Task, Work};
 use pool::Pool;
 use writer::{Vitals, Writer};
@@ -97,18 +106,19 @@ pub struct SqliteOptions {
     pub readers: u32,
     /// The most pages of 4 KiB that the file may have; `None`: as the disk allows.
     pub max_pages: Option<u32>,
+    /// Whether a file of an earlier schema is copied beside itself before it is changed.
+    pub migration_backup: bool,
 }
 
 impl SqliteOptions {
     /// The defaults for a file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), durability: Durability::Full, readers: 4, max_pages: None }
+        Self { path: path.into(), durability: Durability::Full, readers: 4, max_pages: None, migration_backup: true }
     }
 }
 
 /// A store in one SQLite file.
 pub struct SqliteStore {
-    path: PathBuf,
     epoch: Epoch,
     clock: Arc<dyn Clock>,
     text_key: [u8; 32],
@@ -123,7 +133,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens or makes a store and starts its writer. `Unavailable` where another process has it.
     pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> StoreResult<Self> {
-        let opened = open::database(&options)?;
+        let opened = open::database(&options, clock.now())?;
         export::forget_mark(&opened.writer)?;
         let vitals = Arc::new(Vitals::default());
         let (queue, messages) = mpsc::channel();
@@ -133,8 +143,7 @@ impl SqliteStore {
             .spawn(move || writer.run())
             .map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {error}")))?;
         Ok(Self {
-            pool: Pool::new(options.path.clone(), options.readers),
-            path: options.path,
+            pool: Pool::new(options.path, options.readers),
             epoch: opened.epoch,
             clock,
             text_key: opened.text_key,

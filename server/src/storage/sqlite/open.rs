@@ -5,12 +5,13 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chat_common::Epoch;
+use chat_common::{Epoch, Timestamp};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::SqliteOptions;
-use super::migrations::migrate;
+use super::backup;
+use super::migrations::{earlier_schema, migrate};
 use crate::storage::{StoreError, StoreResult, secret};
 
 /// How long a connection waits for another's lock (a backup tool's, `sqlite3`'s).
@@ -27,7 +28,7 @@ pub(super) struct Opened {
 }
 
 /// Locks, opens, migrates.
-pub(super) fn database(options: &SqliteOptions) -> StoreResult<Opened> {
+pub(super) fn database(options: &SqliteOptions, now: Timestamp) -> StoreResult<Opened> {
     let lock = lock(&options.path)?;
     make_private(&options.path)?;
     let mut writer = Connection::open_with_flags(&options.path, OpenFlags::default())?;
@@ -38,6 +39,11 @@ pub(super) fn database(options: &SqliteOptions) -> StoreResult<Opened> {
          PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
     )?;
     writer.execute_batch(options.durability.pragma())?;
+    if let Some(schema) = earlier_schema(&writer)?
+        && options.migration_backup
+    {
+        backup::before_migration(&writer, &options.path, schema, now)?;
+    }
     migrate(&mut writer)?;
     // Only one process has the file, so every node of before is dead.
     writer.execute("DELETE FROM nodes", [])?;

@@ -125,7 +125,7 @@ pub(super) fn update(
     if kind == Some(RoomKind::Private) {
         authority::add(conn, &Authority::RoomClosed(room.id), at)?;
     }
-    let (seq, _) = entry::add(conn, room.id, actor, None, &Body::Room { topic, kind, owner: None }, at)?;
+    let (seq, _) = entry::add(conn, room.id, actor, None, &Body::Room { topic, kind, owner: None, retention_days: None }, at)?;
     told(conn, room.id, Some(seq))
 }
 
@@ -148,7 +148,7 @@ pub(super) fn transfer(
     conn.prepare_cached("UPDATE members SET role = 3 WHERE room = ?1 AND user = ?2")?
         .execute(params![room.id.0, rows::user_in(user)])?;
     audit::add(conn, Some(actor), "room:transfer", room.name.as_str(), Some(heir.user.name.as_str()), at)?;
-    let body = Body::Room { topic: None, kind: None, owner: Some(user) };
+    let body = Body::Room { topic: None, kind: None, owner: Some(user), retention_days: None };
     let (seq, _) = entry::add(conn, room.id, actor, None, &body, at)?;
     told(conn, room.id, Some(seq))
 }

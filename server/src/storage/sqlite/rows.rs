@@ -102,7 +102,7 @@ pub(super) fn server_role_in(role: ServerRole) -> i64 {
     }
 }
 
-/// Columns of [`room`]: id, name, kind, topic, first, head, members.
+/// Columns of [`room`]: id, name, kind, topic, first, head, members, retention_days.
 pub(super) fn room(row: &Row<'_>) -> rusqlite::Result<RoomRow> {
     let name: String = row.get(1)?;
     Ok(RoomRow {
@@ -113,6 +113,7 @@ pub(super) fn room(row: &Row<'_>) -> rusqlite::Result<RoomRow> {
         first: seq(row.get(4)?),
         head: seq(row.get(5)?),
         members: row.get(6)?,
+        retention_days: row.get(7)?,
     })
 }
 
@@ -148,12 +149,7 @@ impl Users {
         }
         let user = match super::users::by_id(conn, id)? {
             Some(row) => row.user,
-            None => User {
-                id,
-                name: UserName::parse("erased").map_err(|_| super::error::damaged("name of an erased user"))?,
-                display_name: "erased".into(),
-                kind: UserKind::User,
-            },
+            None => crate::storage::gone_user(id)?,
         };
         self.0.insert(id, user.clone());
         Ok(user)

@@ -49,7 +49,7 @@ pub(super) fn bans(conn: &Connection, room: RoomId, now: Timestamp) -> StoreResu
 /// A room by name.
 pub(super) fn room(conn: &Connection, name: &RoomName) -> StoreResult<Option<RoomRow>> {
     Ok(conn
-        .prepare_cached("SELECT id, name, kind, topic, first, head, members FROM rooms WHERE name = ?1")?
+        .prepare_cached("SELECT id, name, kind, topic, first, head, members, retention_days FROM rooms WHERE name = ?1")?
         .query_row([name.as_str()], rows::room)
         .optional()?)
 }
@@ -57,7 +57,7 @@ pub(super) fn room(conn: &Connection, name: &RoomName) -> StoreResult<Option<Roo
 /// A room by id, as it stands now in the transaction.
 pub(super) fn room_again(conn: &Connection, id: RoomId) -> StoreResult<RoomRow> {
     Ok(conn
-        .prepare_cached("SELECT id, name, kind, topic, first, head, members FROM rooms WHERE id = ?1")?
+        .prepare_cached("SELECT id, name, kind, topic, first, head, members, retention_days FROM rooms WHERE id = ?1")?
         .query_row([id.0], rows::room)?)
 }
 

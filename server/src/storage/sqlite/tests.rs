@@ -26,6 +26,8 @@ async fn tell<F: Future<Output = ()>>(_name: &str, story: impl FnOnce(Arc<dyn St
     let dir = TempDir::new().unwrap();
     let store: Arc<dyn Store> = Arc::new(open(&dir));
     story(Arc::clone(&store)).await;
+    store.search_caught_up().await.unwrap();
+    assert_eq!(store.verify(&|_, _, _| {}).await.unwrap().findings, []);
     store.close().await;
     assert!(matches!(store.health().await, Err(StoreError::Unavailable(_))));
     check_logs(&dir);
@@ -285,25 +287,6 @@ async fn a_large_store_opens_at_once() {
     let took = began.elapsed();
     assert!(took < Duration::from_millis(100), "{took:?}");
     store.close().await;
-}
-
-#[tokio::test]
-async fn a_backup_is_a_store() {
-    let (dir, copy) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let store = Arc::new(open(&dir));
-    let erased: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
-    let ana = user(&erased, "ana").await;
-    send(&erased, ana, &room("lobby"), "k", "kept").await;
-    let target = copy.path().join("chat.db");
-    store.backup_to(&target).await.unwrap();
-    assert!(store.backup_to(&target).await.is_err(), "a backup overwrites nothing");
-    send(&erased, ana, &room("lobby"), "k2", "later").await;
-    let back = TempDir::new().unwrap();
-    super::restore(&target, &back.path().join("chat.db")).unwrap();
-    assert!(super::restore(&target, &back.path().join("chat.db")).is_err(), "nor does a restore");
-    let again = open(&back);
-    assert_ne!(again.epoch(), store.epoch());
-    assert_eq!(again.access(ana, &room("lobby"), start()).await.unwrap().unwrap().room.head, Seq(1));
 }
 
 #[tokio::test]

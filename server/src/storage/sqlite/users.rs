@@ -4,9 +4,9 @@ use chat_common::event::server::ServerRole;
 use chat_common::{Timestamp, UserId, UserName};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{audit, authority, rows, sessions, tokens};
+use super::{audit, authority, erase, rows, sessions, tokens};
 use crate::domain::Refusal;
-use crate::storage::{Authority, LOCAL, NewUser, StoreResult, UserRow, local};
+use crate::storage::{Authority, LOCAL, NewUser, RESERVED, StoreResult, UserRow, local};
 
 /// By id.
 pub(super) fn by_id(conn: &Connection, id: UserId) -> StoreResult<Option<UserRow>> {
@@ -56,10 +56,11 @@ pub(super) fn credentials(conn: &Connection, name: &UserName) -> StoreResult<Opt
 /// Gives a name to a user for ever; refused where it, or one that looks like it, was ever another's.
 fn claim_name(conn: &Connection, user: UserId, name: &UserName) -> StoreResult<()> {
     let skeleton = name.skeleton();
+    let mark = erase::mark(conn, &skeleton)?;
     let taken: bool = conn
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM names WHERE skeleton = ?1 AND user <> ?2)")?
-        .query_row(params![skeleton, rows::user_in(user)], |row| row.get(0))?;
-    if taken {
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM names WHERE skeleton IN (?1, ?3) AND user <> ?2)")?
+        .query_row(params![skeleton, rows::user_in(user), mark], |row| row.get(0))?;
+    if taken || RESERVED.contains(&name.as_str()) {
         return Err(Refusal::Conflict("this name, or one that looks like it, is taken; choose another").into());
     }
     conn.prepare_cached("INSERT OR IGNORE INTO names (name, skeleton, user) VALUES (?1, ?2, ?3)")?.execute(params![

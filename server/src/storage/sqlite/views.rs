@@ -3,32 +3,32 @@
 use chat_common::{RoomName, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{members, read, rows, users};
+use super::{members, read, rows};
 use crate::storage::{Access, Membership, RoomId, RoomRow, RoomView, StoreResult};
 
 /// A room with the user's (`?1`) membership and sanctions.
-const SELECT: &str = "SELECT r.id, r.name, r.kind, r.topic, r.first, r.head, r.members,
+const SELECT: &str = "SELECT r.id, r.name, r.kind, r.topic, r.first, r.head, r.members, r.retention_days,
       m.role, m.read, m.joined_at, s.muted_until, s.banned_until
     FROM rooms r LEFT JOIN members m ON m.room = r.id AND m.user = ?1
     LEFT JOIN sanctions s ON s.room = r.id AND s.user = ?1";
 
 fn base(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Access> {
-    let membership = match row.get::<_, Option<i64>>(7)? {
+    let membership = match row.get::<_, Option<i64>>(8)? {
         Some(role) => Some(Membership {
-            role: rows::role(7, role)?,
-            read: rows::seq(row.get(8)?),
-            joined_at: Timestamp::from_millis(row.get(9)?),
-            muted_until: rows::time(row.get(10)?).filter(|until| *until > now),
+            role: rows::role(8, role)?,
+            read: rows::seq(row.get(9)?),
+            joined_at: Timestamp::from_millis(row.get(10)?),
+            muted_until: rows::time(row.get(11)?).filter(|until| *until > now),
         }),
         None => None,
     };
-    let banned_until = rows::time(row.get(11)?).filter(|until| *until > now);
+    let banned_until = rows::time(row.get(12)?).filter(|until| *until > now);
     Ok(Access { room: rows::room(row)?, membership, banned_until, peer: None })
 }
 
 fn with_peer(conn: &Connection, user: UserId, mut access: Access) -> StoreResult<Access> {
     if let Some(peer) = members::peer(conn, &access.room, user)? {
-        access.peer = users::by_id(conn, peer)?.map(|row| row.user);
+        access.peer = Some(rows::Users::default().get(conn, peer)?);
     }
     Ok(access)
 }

@@ -99,11 +99,18 @@ fn in_room(app: &mut App, invocation: I, id: RoomId, room: RoomRef, fx: &mut Vec
     let (ask, pending) = match invocation {
         I::Leave(_) => return ask_leave(app, app.active),
         I::Topic(None) => {
-            let topic = app.room().and_then(|r| r.summary.as_ref()).map(|s| s.topic.clone()).unwrap_or_default();
-            return app.say(if topic.is_empty() { "no topic; /topic TEXT sets one".to_owned() } else { topic });
+            let summary = app.room().and_then(|r| r.summary.as_ref());
+            let topic = summary.map(|s| s.topic.clone()).unwrap_or_default();
+            let kept = match summary.and_then(|s| s.retention_days) {
+                Some(1) => " · messages are deleted after a day".to_owned(),
+                Some(days) => format!(" · messages are deleted after {days} days"),
+                None => String::new(),
+            };
+            let said = if topic.is_empty() { "no topic; /topic TEXT sets one".to_owned() } else { topic };
+            return app.say(said + &kept);
         }
         I::Topic(Some(topic)) => {
-            (Ask::Update(room::Update { room, topic: Some(topic), kind: None }), say("topic set".to_owned()))
+            (Ask::Update(room::Update { room, topic: Some(topic), kind: None, retention_days: None }), say("topic set".to_owned()))
         }
         I::Notify(Some(level)) => return notify(app, level, fx),
         I::Notify(None) => return app.complain(format!("write it as /notify {}", LEVELS.join(", or "))),

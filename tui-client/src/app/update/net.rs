@@ -306,12 +306,15 @@ fn replace_echo(room: &mut crate::app::Room, client_id: &ClientId, seq: Seq) {
 /// What an entry changes beside the timeline.
 fn consequences(room: &mut crate::app::Room, e: &Entry, me: Option<chat_common::UserId>) {
     match &e.body {
-        EntryBody::RoomUpdated { topic, kind, .. } => {
+        EntryBody::RoomUpdated { topic, kind, retention_days, .. } => {
             if let Some(summary) = &mut room.summary {
                 if let Some(topic) = topic {
                     summary.topic.clone_from(topic);
                 }
                 summary.kind = kind.unwrap_or(summary.kind);
+                if let Some(days) = retention_days {
+                    summary.retention_days = Some(*days).filter(|days| *days > 0);
+                }
             }
         }
         EntryBody::MemberRemoved { user, .. } => left(room, user),

@@ -51,6 +51,7 @@ fn summary(name: &str, head: u64) -> RoomSummary {
         members: 2,
         present: 2,
         muted_until: None,
+        retention_days: None,
     }
 }
 

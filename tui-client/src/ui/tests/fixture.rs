@@ -46,6 +46,7 @@ pub(crate) fn summary(name: &str, kind: RoomKind, head: u64) -> RoomSummary {
         members: 3,
         present: 2,
         muted_until: None,
+        retention_days: None,
     }
 }
 
