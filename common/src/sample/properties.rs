@@ -72,10 +72,8 @@ fn entry_body() -> impl Strategy<Value = EntryBody> {
             superseded_by
         }),
         seq().prop_map(|target| EntryBody::Deleted { target }),
-        (seq(), prop::option::of(user())).prop_map(|(through, user)| EntryBody::Blanked {
-            through,
-            user: user.map(|user| user.id)
-        }),
+        (seq(), prop::option::of(user()))
+            .prop_map(|(through, user)| EntryBody::Blanked { through, user: user.map(|user| user.id) }),
         (seq(), emoji(), any::<bool>()).prop_map(|(target, emoji, on)| EntryBody::Reacted { target, emoji, on }),
         (text(), prop::option::of(Just(RoomKind::Private)), prop::option::of(user()), prop::option::of(any::<u32>()))
             .prop_map(|(topic, kind, owner, retention_days)| EntryBody::RoomUpdated {

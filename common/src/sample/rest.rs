@@ -89,7 +89,10 @@ fn own() -> Vec<Sample> {
 fn rooms() -> Vec<Sample> {
     let hook = || HookInfo { id: "h1".into(), name: name("ci"), created_at: at() };
     vec![
-        sample("PATCH /rooms/{room}", &PatchRoom { topic: Some("New".into()), kind: Some(RoomKind::Private), retention_days: Some(30) }),
+        sample(
+            "PATCH /rooms/{room}",
+            &PatchRoom { topic: Some("New".into()), kind: Some(RoomKind::Private), retention_days: Some(30) },
+        ),
         sample(
             "PUT /rooms/{room}/members/{name}",
             &PutMember { role: Some(Role::Moderator), muted_until: Some(later()), reason: Some("noise".into()) },

@@ -82,7 +82,10 @@ impl Restore {
         };
         let key = match key_file(config) {
             key if key.exists() => String::new(),
-            key => format!("\n{} is not there: put the old one back before the start, or all must log in again", key.display()),
+            key => format!(
+                "\n{} is not there: put the old one back before the start, or all must log in again",
+                key.display()
+            ),
         };
         Ok(format!(
             "restored {} to {}: {}\n{aside}{key}\n\

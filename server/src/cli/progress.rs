@@ -64,7 +64,10 @@ mod tests {
     #[test]
     fn a_line_says_how_far() {
         assert_eq!(line("users", 0, 4, "rows"), format!("[{}]   0% 0 of 4 rows, users", ".".repeat(30)));
-        assert_eq!(line("rooms", 2, 4, "rows"), format!("[{}{}]  50% 2 of 4 rows, rooms", "#".repeat(15), ".".repeat(15)));
+        assert_eq!(
+            line("rooms", 2, 4, "rows"),
+            format!("[{}{}]  50% 2 of 4 rows, rooms", "#".repeat(15), ".".repeat(15))
+        );
         assert_eq!(line("hooks", 4, 4, "rows"), format!("[{}] 100% 4 of 4 rows, hooks", "#".repeat(30)));
         assert!(line("hooks", 0, 0, "rows").contains("100%"));
     }

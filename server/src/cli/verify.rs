@@ -37,7 +37,8 @@ impl Verify {
         };
         let report = plain(archive.verify(&tell).await)?;
         drop(bar);
-        let what = format!("{}: {} rooms, {} messages", config.database.clone().masked(), report.rooms, report.messages);
+        let what =
+            format!("{}: {} rooms, {} messages", config.database.clone().masked(), report.rooms, report.messages);
         if report.findings.is_empty() {
             return Ok((format!("{what}; all is well"), true));
         }

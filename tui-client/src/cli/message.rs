@@ -191,7 +191,8 @@ impl Line {
             }
             EntryBody::RoomUpdated { topic, kind, owner, retention_days } => {
                 line.kind = Type::Room;
-                line.more = object(json!({ "topic": topic, "kind": kind, "owner": owner, "retention_days": retention_days }));
+                line.more =
+                    object(json!({ "topic": topic, "kind": kind, "owner": owner, "retention_days": retention_days }));
                 line.more.retain(|_, v| !v.is_null());
                 line.note = match (topic, kind, owner) {
                     (Some(topic), ..) => format!("set the topic: {topic}"),

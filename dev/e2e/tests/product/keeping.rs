@@ -109,9 +109,8 @@ async fn a_backup_under_load_comes_back_elsewhere_and_clients_go_on() {
     let mut listener = ana.socket().await;
     let entered = listener.join("lobby").await;
     let (acknowledged, stop) = (Acknowledged::default(), Arc::new(AtomicBool::new(false)));
-    let senders: Vec<_> = (0..4)
-        .map(|who| tokio::spawn(talk(ana.clone(), who, Arc::clone(&acknowledged), Arc::clone(&stop))))
-        .collect();
+    let senders: Vec<_> =
+        (0..4).map(|who| tokio::spawn(talk(ana.clone(), who, Arc::clone(&acknowledged), Arc::clone(&stop)))).collect();
     let count = || acknowledged.lock().expect("no sender panics").len();
     wait::until("there is load", || (count() > 300).then_some(())).await;
     let before = acknowledged.lock().expect("no sender panics").clone();

@@ -107,7 +107,8 @@ impl Export {
                 let mut partial = Partial::new(out)?;
                 let count = {
                     let mut file = BufWriter::new(&mut partial.file);
-                    let count = self.write(&found, &mut file, true).await.map_err(|error| partial_failed(out, error))?;
+                    let count =
+                        self.write(&found, &mut file, true).await.map_err(|error| partial_failed(out, error))?;
                     file.flush().map_err(|error| partial_failed(out, error.into()))?;
                     count
                 };

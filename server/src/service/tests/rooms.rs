@@ -132,7 +132,12 @@ async fn changing_and_handing_on_a_room() {
     let mut w = world().await;
     let (ana, bob) = (w.user("ana").await, w.user("bob").await);
     w.room(&ana, "ops", RoomKind::Public, &[&bob]).await;
-    let update = |topic: Option<&str>, kind| Update { room: at("ops"), topic: topic.map(Into::into), kind, retention_days: None };
+    let update = |topic: Option<&str>, kind| Update {
+        room: at("ops"),
+        topic: topic.map(Into::into),
+        kind,
+        retention_days: None,
+    };
     assert_eq!(code(rooms::update(&w.s, &bob, update(Some("x"), None)).await), ErrorCode::Forbidden);
     assert_eq!(code(rooms::update(&w.s, &ana, update(None, None)).await), ErrorCode::Invalid);
     assert_eq!(code(rooms::update(&w.s, &ana, update(Some(&"x".repeat(501)), None)).await), ErrorCode::TooLarge);

@@ -76,9 +76,7 @@ pub async fn old_texts_are_blanked(store: Arc<dyn Store>) {
     let log = store.entries(hall_id, Seq::ZERO, 100).await.unwrap();
     let seqs: Vec<u64> = log.iter().map(|entry| entry.seq.0).collect();
     assert_eq!(seqs, (1..=entry.seq.0).collect::<Vec<_>>(), "no hole");
-    assert!(
-        matches!(&log[0].body, EntryBody::Created { text: None, superseded_by: Some(by), .. } if *by == entry.seq)
-    );
+    assert!(matches!(&log[0].body, EntryBody::Created { text: None, superseded_by: Some(by), .. } if *by == entry.seq));
     // A repeat is still a repeat.
     let again = store.append(text(bob, &hall, "k0", "needle 0 @ana")).await.unwrap();
     assert_eq!((again.seq, again.entry), (Seq(1), None));

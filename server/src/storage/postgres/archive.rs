@@ -16,6 +16,9 @@ use crate::storage::{Archive, Page, Report, RoomId, RoomRow, StoreError, StoreRe
 /// Messages whose trigrams are compared at once.
 const PAGE: i64 = 1_000;
 
+/// A message's id, its text, what the index holds of it, whether a follower has still to look at it.
+type Indexed = (i64, Option<String>, Option<Vec<i32>>, bool);
+
 /// A database that is only read.
 pub struct PostgresArchive {
     conn: Mutex<PgConnection>,
@@ -38,7 +41,9 @@ impl PostgresArchive {
                 STEPS.len()
             )));
         }
-        sqlx::raw_sql("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0").execute(&mut conn).await?;
+        sqlx::raw_sql("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+            .execute(&mut conn)
+            .await?;
         Ok(Self { conn: Mutex::new(conn) })
     }
 }
@@ -127,11 +132,10 @@ async fn verify(conn: &mut PgConnection, tell: Tell<'_>) -> StoreResult<Report> 
     )
     .execute(&mut *tx)
     .await?;
-    let (rooms, messages): (i64, i64) = sqlx::query_as(
-        "SELECT (SELECT count(*) FROM rooms WHERE name IS NOT NULL), (SELECT count(*) FROM messages)",
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    let (rooms, messages): (i64, i64) =
+        sqlx::query_as("SELECT (SELECT count(*) FROM rooms WHERE name IS NOT NULL), (SELECT count(*) FROM messages)")
+            .fetch_one(&mut *tx)
+            .await?;
     let mut report = Report { rooms: rooms.unsigned_abs(), messages: messages.unsigned_abs(), findings: Vec::new() };
     for (at, check) in CHECKS.iter().enumerate() {
         tell(check.name, at as u64, steps);
@@ -157,7 +161,7 @@ async fn verify(conn: &mut PgConnection, tell: Tell<'_>) -> StoreResult<Report> 
 
 /// Compares a page of messages with the index; where it ends. What a follower has still to look at is left out.
 async fn differences(conn: &mut PgConnection, after: i64) -> StoreResult<Option<(i64, Differences)>> {
-    let found: Vec<(i64, Option<String>, Option<Vec<i32>>, bool)> = sqlx::query_as(
+    let found: Vec<Indexed> = sqlx::query_as(
         "SELECT m.id, m.text, i.grams, t.id IS NOT NULL
          FROM messages m LEFT JOIN message_index i ON i.id = m.id LEFT JOIN search_todo t ON t.id = m.id
          WHERE m.id > $1 ORDER BY m.id LIMIT $2",

@@ -116,13 +116,7 @@ pub(super) async fn edit(
 }
 
 /// Takes a message's text, wherever it stands, and what hangs on it; `by` is the entry that tells it.
-pub(super) async fn blank(
-    conn: &mut PgConnection,
-    room: RoomId,
-    seq: Seq,
-    old: &Target,
-    by: Seq,
-) -> StoreResult<()> {
+pub(super) async fn blank(conn: &mut PgConnection, room: RoomId, seq: Seq, old: &Target, by: Seq) -> StoreResult<()> {
     supersede(conn, room, seq, old, by).await?;
     sqlx::query(
         "UPDATE messages SET text = NULL, text_seq = 0, rev = $2, mentions = NULL, deleted = true WHERE id = $1",

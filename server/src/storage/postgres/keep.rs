@@ -70,8 +70,9 @@ async fn lock(conn: &mut PgConnection, room: i64) -> StoreResult<bool> {
 /// Texts of a user that was erased with them.
 async fn erased(conn: &mut PgConnection, at: Timestamp) -> StoreResult<Option<Blanked>> {
     loop {
-        let wish: Option<(i64, i64)> =
-            sqlx::query_as("SELECT user_id, room FROM erasures ORDER BY user_id LIMIT 1").fetch_optional(&mut *conn).await?;
+        let wish: Option<(i64, i64)> = sqlx::query_as("SELECT user_id, room FROM erasures ORDER BY user_id LIMIT 1")
+            .fetch_optional(&mut *conn)
+            .await?;
         let Some((user, room)) = wish else { return Ok(None) };
         let next: Option<i64> = sqlx::query_scalar(
             "SELECT r.id FROM rooms r WHERE r.id > $1 AND r.name IS NOT NULL AND EXISTS

@@ -130,7 +130,9 @@ pub(super) async fn update(
         let detail = if kind == RoomKind::Private { "private" } else { "public" };
         audit::add(conn, Some(actor), "room:kind", room.name.as_str(), Some(detail), at).await?;
     }
-    let (seq, _) = entry::add(conn, room.id, actor, None, &Body::Room { topic, kind, owner: None, retention_days: None }, at).await?;
+    let (seq, _) =
+        entry::add(conn, room.id, actor, None, &Body::Room { topic, kind, owner: None, retention_days: None }, at)
+            .await?;
     let change = told(conn, room.id, Some(seq)).await?;
     if kind == Some(RoomKind::Private) {
         authority::add(conn, &Authority::RoomClosed(room.id), at).await?;

@@ -303,7 +303,10 @@ async fn damage_is_found_beside_the_nodes_and_the_index_is_mended() {
         ("UPDATE rooms SET members = 9 WHERE id = 1", "it counts 9 members and has 1"),
         ("UPDATE members SET read = 999", "beyond the head 30"),
         ("DELETE FROM messages WHERE seq = 7", "its log should hold each of 1 to 30 once, and holds 29"),
-        ("UPDATE messages SET text = 'another' WHERE seq = 8", "1 messages stand in the search index with another text"),
+        (
+            "UPDATE messages SET text = 'another' WHERE seq = 8",
+            "1 messages stand in the search index with another text",
+        ),
         ("DELETE FROM message_index WHERE id = 9", "1 messages do not stand in the search index"),
         ("INSERT INTO message_index VALUES (4000, '{1}')", "their texts are gone (ids 7, 4000)"),
     ] {

@@ -102,7 +102,8 @@ fn counts(conn: &Connection) -> StoreResult<Report> {
 fn integrity(conn: &Connection) -> StoreResult<Vec<Finding>> {
     let found = sentences(conn, "PRAGMA integrity_check(21)")?;
     let mut findings = Vec::new();
-    let bad: Vec<String> = found.into_iter().filter(|said| said != "ok").map(|said| format!("the file: {said}")).collect();
+    let bad: Vec<String> =
+        found.into_iter().filter(|said| said != "ok").map(|said| format!("the file: {said}")).collect();
     archive::told(bad, WayOut::Restore, &mut findings);
     Ok(findings)
 }
@@ -132,7 +133,8 @@ struct Print {
 
 impl Print {
     fn add(&mut self, gram: &[u8]) {
-        let hash = gram.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+        let hash =
+            gram.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
         self.grams += 1;
         self.sum = self.sum.wrapping_add(hash);
     }

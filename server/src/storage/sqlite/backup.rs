@@ -6,19 +6,16 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chat_common::Timestamp;
-use rusqlite::backup::{Backup, StepResult};
 use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
 
 use super::{open, seal};
 use crate::storage::{StoreError, StoreResult};
 
 /// Pages copied between two reports.
 const STEP: i32 = 1_024;
-/// How long a busy step waits.
-const PAUSE: Duration = Duration::from_millis(20);
 /// Copies from before a change of the schema that are kept, the newest.
 const KEPT: usize = 3;
 /// Room that is left on the disk beside such a copy, bytes.
@@ -143,7 +140,7 @@ fn pages(source: &Connection, into: &Path, tell: Tell<'_>) -> StoreResult<()> {
             match step {
                 StepResult::Done => break,
                 StepResult::More => {}
-                _ => std::thread::sleep(PAUSE),
+                _ => return Err(StoreError::Unavailable("the database is busy; start the backup again".into())),
             }
         }
     }

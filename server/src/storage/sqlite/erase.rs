@@ -8,9 +8,8 @@ use crate::storage::{Authority, RoomRow, StoreResult, secret};
 
 /// What stands for the name of an erased user.
 pub(super) fn mark(conn: &Connection, skeleton: &str) -> StoreResult<String> {
-    let key: String = conn
-        .prepare_cached("SELECT value FROM meta WHERE key = 'text_key'")?
-        .query_row([], |row| row.get(0))?;
+    let key: String =
+        conn.prepare_cached("SELECT value FROM meta WHERE key = 'text_key'")?.query_row([], |row| row.get(0))?;
     secret::name_mark(&secret::text_key(&key)?, skeleton)
 }
 

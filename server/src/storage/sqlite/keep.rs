@@ -10,9 +10,7 @@ use super::standing::{self, Scene};
 use super::{SqliteStore, audit, erase, index, rows};
 use crate::domain::Refusal;
 use crate::domain::permission::Action;
-use crate::storage::{
-    BLANKED_AT_ONCE, Blanked, DAY_MS, Keep, NOBODY, RoomChange, RoomId, RoomRow, StoreResult,
-};
+use crate::storage::{BLANKED_AT_ONCE, Blanked, DAY_MS, Keep, NOBODY, RoomChange, RoomId, RoomRow, StoreResult};
 
 /// For how many days a room keeps texts.
 fn set_retention(

@@ -35,7 +35,8 @@ async fn filled_with(path: &Path, messages: u32) -> Arc<dyn Store> {
     let (ana, bob) = (user(&store, "ana").await, user(&store, "bob").await);
     let den = make_room(&store, ana, "den", RoomKind::Private).await;
     for i in 0..messages {
-        send(&store, ana, &room("lobby"), &format!("k{i}"), &format!("message number {i} @bob, {}", "x".repeat(200))).await;
+        send(&store, ana, &room("lobby"), &format!("k{i}"), &format!("message number {i} @bob, {}", "x".repeat(200)))
+            .await;
     }
     send(&store, bob, &room("lobby"), "b", "from bob").await;
     send(&store, ana, &den, "d", "in the den").await;
@@ -54,8 +55,10 @@ fn why<T: std::fmt::Debug>(result: StoreResult<T>) -> String {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }
@@ -75,7 +78,10 @@ async fn a_backup_of_a_running_store_is_a_store() {
     assert_eq!(seen.last().map(|(done, all)| done == all), Some(true));
     assert_eq!(names(away.path()), ["chat.backup"], "nothing beside it");
     #[cfg(unix)]
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&target).unwrap().permissions()) & 0o777, 0o600);
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&target).unwrap().permissions()) & 0o777,
+        0o600
+    );
     let ana = store.user_by_name(&"ana".parse().unwrap()).await.unwrap().unwrap().user.id;
     send(&store, ana, &room("lobby"), "late", "after the backup").await;
     assert!(why(backup(&path(&dir), &target, false, &mut |_, _| {})).contains("--force"));
@@ -212,11 +218,9 @@ async fn every_schema_opens() {
         let file = fixture(schema, &dir);
         let (head, messages): (i64, i64) = Connection::open(&file)
             .unwrap()
-            .query_row(
-                "SELECT head, (SELECT count(*) FROM messages) FROM rooms WHERE name = 'lobby'",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
+            .query_row("SELECT head, (SELECT count(*) FROM messages) FROM rooms WHERE name = 'lobby'", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .unwrap();
         let store = open(&file);
         store.search_caught_up().await.unwrap();

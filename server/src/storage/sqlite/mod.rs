@@ -64,9 +64,9 @@ use super::{Commits, Store, StoreError, StoreResult};
 pub use archive::SqliteArchive;
 pub use backup::backup;
 pub use export::Export;
-pub use restore::{Held, Restored, inspect, restore};
 use job::{Job, Message, Task, Work};
 use pool::Pool;
+pub use restore::{Held, Restored, inspect, restore};
 use writer::{Vitals, Writer};
 
 /// Writes that may wait for the writer. When so many do, the next one waits up to [`WAIT`] for a place.

@@ -47,7 +47,8 @@ fn refuse<T>(file: &Path, why: &str) -> StoreResult<T> {
 
 /// Looks whether a file can be restored; the sentence says why not.
 pub fn inspect(file: &Path) -> StoreResult<Held> {
-    let broken = |error: io::Error| refuse::<Held>(file, &format!("cannot be read ({error}); check its name and rights"));
+    let broken =
+        |error: io::Error| refuse::<Held>(file, &format!("cannot be read ({error}); check its name and rights"));
     let mut opened = match File::open(file) {
         Ok(opened) => opened,
         Err(error) => return broken(error),
@@ -60,7 +61,8 @@ pub fn inspect(file: &Path) -> StoreResult<Held> {
         };
     }
     if !head.starts_with(MAGIC) {
-        let dump = if head.starts_with(b"PGDMP") { ", but a dump of PostgreSQL: pg_restore brings it back" } else { "" };
+        let dump =
+            if head.starts_with(b"PGDMP") { ", but a dump of PostgreSQL: pg_restore brings it back" } else { "" };
         return refuse(file, &format!("is no backup of chat-server{dump}"));
     }
     let (sealed, length) = match (seal::look(&mut opened), opened.metadata()) {
@@ -189,7 +191,8 @@ pub fn restore(file: &Path, database: &Path, at: Timestamp) -> StoreResult<Resto
     }
     let aside = set_aside(database, at).map_err(|error| failed(&error))?;
     std::fs::rename(&half, database).and_then(|()| backup::sync_folder(database)).map_err(|error| {
-        let back = aside.as_ref().map_or(String::new(), |aside| format!("; the earlier database is {}", aside.display()));
+        let back =
+            aside.as_ref().map_or(String::new(), |aside| format!("; the earlier database is {}", aside.display()));
         StoreError::Unavailable(format!("{} cannot be put in its place: {error}{back}", half.display()))
     })?;
     Ok(Restored { held, aside })
@@ -226,7 +229,16 @@ fn set_aside(database: &Path, at: Timestamp) -> io::Result<Option<PathBuf>> {
         let _damaged = conn.close();
     }
     let aside = (0..1_000u32)
-        .map(|n| with(database, &format!(".before-restore-{}{}", backup::stamp(at), if n == 0 { String::new() } else { format!("-{n}") })))
+        .map(|n| {
+            with(
+                database,
+                &format!(
+                    ".before-restore-{}{}",
+                    backup::stamp(at),
+                    if n == 0 { String::new() } else { format!("-{n}") }
+                ),
+            )
+        })
         .find(|path| !path.exists())
         .ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
     for end in ["-wal", "-shm", ""] {

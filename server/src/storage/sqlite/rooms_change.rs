@@ -125,7 +125,8 @@ pub(super) fn update(
     if kind == Some(RoomKind::Private) {
         authority::add(conn, &Authority::RoomClosed(room.id), at)?;
     }
-    let (seq, _) = entry::add(conn, room.id, actor, None, &Body::Room { topic, kind, owner: None, retention_days: None }, at)?;
+    let (seq, _) =
+        entry::add(conn, room.id, actor, None, &Body::Room { topic, kind, owner: None, retention_days: None }, at)?;
     told(conn, room.id, Some(seq))
 }
 

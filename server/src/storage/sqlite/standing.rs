@@ -49,7 +49,9 @@ pub(super) fn bans(conn: &Connection, room: RoomId, now: Timestamp) -> StoreResu
 /// A room by name.
 pub(super) fn room(conn: &Connection, name: &RoomName) -> StoreResult<Option<RoomRow>> {
     Ok(conn
-        .prepare_cached("SELECT id, name, kind, topic, first, head, members, retention_days FROM rooms WHERE name = ?1")?
+        .prepare_cached(
+            "SELECT id, name, kind, topic, first, head, members, retention_days FROM rooms WHERE name = ?1",
+        )?
         .query_row([name.as_str()], rows::room)
         .optional()?)
 }

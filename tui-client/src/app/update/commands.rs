@@ -109,9 +109,10 @@ fn in_room(app: &mut App, invocation: I, id: RoomId, room: RoomRef, fx: &mut Vec
             let said = if topic.is_empty() { "no topic; /topic TEXT sets one".to_owned() } else { topic };
             return app.say(said + &kept);
         }
-        I::Topic(Some(topic)) => {
-            (Ask::Update(room::Update { room, topic: Some(topic), kind: None, retention_days: None }), say("topic set".to_owned()))
-        }
+        I::Topic(Some(topic)) => (
+            Ask::Update(room::Update { room, topic: Some(topic), kind: None, retention_days: None }),
+            say("topic set".to_owned()),
+        ),
         I::Notify(Some(level)) => return notify(app, level, fx),
         I::Notify(None) => return app.complain(format!("write it as /notify {}", LEVELS.join(", or "))),
         I::Invite(user) => {

@@ -367,7 +367,10 @@ fn wide() -> Screen {
     ]) {
         said(&mut s, seq, &ana, text);
     }
-    let body = EntryBody::RoomUpdated { topic: Some("話題 👨‍👩‍👧".to_owned()), kind: None, owner: None, retention_days: None };
+    let body =
+        EntryBody::RoomUpdated {
+            topic: Some("話題 👨‍👩‍👧".to_owned()), kind: None, owner: None, retention_days: None
+        };
     let entry = Entry { room: fixture::room("ops"), seq: Seq(15), at: s.now, from: ana, body };
     s.net(Event::Entry(Box::new(entry)));
     s
