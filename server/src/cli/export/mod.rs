@@ -29,7 +29,7 @@ pub struct Export {
     #[arg(long, value_name = "NAME", required_unless_present = "direct", conflicts_with = "direct")]
     room: Option<RoomName>,
     /// The direct conversation of two users, as ana,bob
-    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', num_args = 2)]
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     direct: Vec<UserName>,
     /// How it is written
     #[arg(long)]
