@@ -73,7 +73,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             runtime.shutdown_background();
             Ok(ExitCode::from(code))
         }
-        Job::Backup(backup) => print(&backup.run(&load(cli.flags)?)?),
+        Job::Backup(backup) => {
+            let config = load(cli.flags)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let made = backup.run(&config)?;
+            // A database that nobody serves is left as it is.
+            let note = admin::ask(&config.data_dir, Request::NoteBackup { file: made.file });
+            if let Err(error) = runtime.block_on(note) {
+                eprintln!("chat-server: the backup is whole, but does not stand in the audit: {error:#}");
+            }
+            print(&made.text)
+        }
         Job::Restore(restore) => print(&restore.run(&load(cli.flags)?)?),
         Job::Verify(verify) => {
             let config = load(cli.flags)?;

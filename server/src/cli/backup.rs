@@ -30,9 +30,17 @@ pub struct Restore {
     check: bool,
 }
 
+/// A backup that stands.
+pub struct Made {
+    /// Where, from the root on.
+    pub file: PathBuf,
+    /// What to print.
+    pub text: String,
+}
+
 impl Backup {
-    /// Does it; the text to print.
-    pub fn run(self, config: &Config) -> anyhow::Result<String> {
+    /// Does it.
+    pub fn run(self, config: &Config) -> anyhow::Result<Made> {
         let Self { file, force } = self;
         let database = match &config.database {
             Database::Sqlite(path) => path,
@@ -46,13 +54,14 @@ impl Backup {
         let mut bar = Bar::of("pages");
         let bytes = plain(sqlite::backup(database, &file, force, &mut |done, all| bar.show("backup", done, all)))?;
         drop(bar);
-        Ok(format!(
+        let text = format!(
             "{} holds the database as it was a moment ago: {}\n\
              the key is not in it: keep {} in another place, without it everybody must log in again",
             file.display(),
             size(bytes),
             key_file(config).display()
-        ))
+        );
+        Ok(Made { file: std::path::absolute(file)?, text })
     }
 }
 

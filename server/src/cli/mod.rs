@@ -4,8 +4,8 @@
 pub mod admin;
 mod asking;
 mod audit;
-mod ban;
 mod backup;
+mod ban;
 mod completions;
 mod config;
 mod db;

@@ -180,7 +180,7 @@ async fn on_room(s: &Services, owner: &Caller, request: Request) -> Result<Reply
             Reply::Rooms { rooms: vec![admin::create_room(s, owner, room, &whose, kind, &topic).await?] }
         }
         Request::RoomSet { room, kind, topic } => {
-            rooms::update(s, owner, room::Update { room: room.into(), topic, kind }).await?;
+            rooms::update(s, owner, room::Update { room: room.into(), topic, kind, retention_days: None }).await?;
             Reply::Done
         }
         Request::RoomTransfer { room, name } => {

@@ -159,7 +159,7 @@ pub(super) async fn all(
     limit: u32,
 ) -> StoreResult<Vec<RoomRow>> {
     let found = sqlx::query(
-        "SELECT id, name, kind, topic, first, head, members FROM rooms
+        "SELECT id, name, kind, topic, first, head, members, retention_days FROM rooms
          WHERE name > $1 AND kind <> 2 AND strpos(folded, $2) > 0 ORDER BY name LIMIT $3",
     )
     .bind(after.map_or("", RoomName::as_str))

@@ -107,7 +107,7 @@ pub(super) fn all(
     limit: u32,
 ) -> StoreResult<Vec<RoomRow>> {
     let mut statement = conn.prepare_cached(
-        "SELECT id, name, kind, topic, first, head, members FROM rooms
+        "SELECT id, name, kind, topic, first, head, members, retention_days FROM rooms
          WHERE name > ?1 AND kind <> 2 AND instr(folded, ?2) > 0 ORDER BY name LIMIT ?3",
     )?;
     let key = params![after.map_or("", RoomName::as_str), query.unwrap_or_default(), limit];
