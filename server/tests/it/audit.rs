@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use chat_server::cli::admin::{Reply, Request, ask};
 use chat_server::cli::{Cli, Job};
+use chat_server::config::{Config, Flags};
 use chat_server::rest;
 use clap::{CommandFactory, Parser};
 use reqwest::Method;
@@ -32,7 +33,11 @@ const ACTS: &[(&str, &str)] = &[
     ("ban remove bob", "user:unban"),
     ("room transfer lobby carl", "room:transfer"),
     ("room delete hall", "room:delete"),
+    ("room retention lobby 30", "room:retention"),
+    ("user erase bob --texts", "user:erase"),
     ("backup {file}", "backup:create"),
+    ("export --room lobby --format md", "room:export"),
+    ("verify --repair", "index:repair"),
 ];
 
 /// Commands that change nothing on a server: they look, print, run it, or work on files that no server uses.
@@ -56,11 +61,13 @@ const LOOKS: &[&str] = &[
     "config show",
     "config default",
     "db copy",
+    "restore",
 ];
 
 /// Admin routes that change something, with a body, and the action in the audit.
 const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("PUT", "/admin/users/{name}", r#"{"role":"admin"}"#, "user:role"),
+    ("DELETE", "/admin/users/{name}", "", "user:erase"),
     ("PUT", "/admin/bans/{name}", "{}", "user:ban"),
     ("DELETE", "/admin/bans/{name}", "", "user:unban"),
     ("POST", "/admin/invites", "{}", "invite:create"),
@@ -113,6 +120,8 @@ async fn every_command_that_changes_something_stands_in_the_audit() {
     let session = id_of(&eve, "/sessions", "sessions", |s| s["current"] == true).await;
     let (file, password) = (w.data_dir().join("copy.db"), w.data_dir().join("password"));
     std::fs::write(&password, PASSWORD).unwrap();
+    let flags = Flags { data_dir: Some(w.data_dir()), ..Flags::default() };
+    let config = Config::load(flags, &|_| None).unwrap();
     let mut newest = lines_after(&w, 0).await.1;
     for (line, action) in ACTS {
         let invite = match told(&w, Request::InviteList).await {
@@ -126,8 +135,16 @@ async fn every_command_that_changes_something_stands_in_the_audit() {
             .replace("{password}", &password.display().to_string())
             .replace("{file}", &file.display().to_string());
         let words = std::iter::once("chat-server").chain(line.split(' '));
-        let Job::Ask { request, .. } = Cli::try_parse_from(words).unwrap().command.unwrap().job().unwrap() else {
-            panic!("{line}")
+        let request = match Cli::try_parse_from(words).unwrap().command.unwrap().job().unwrap() {
+            Job::Ask { request, .. } => request,
+            // What works on the file itself tells the server of it.
+            Job::Backup(backup) => Request::NoteBackup { file: backup.run(&config).unwrap().file },
+            Job::Verify(verify) if verify.repair => Request::RepairIndex,
+            Job::Export(export) => {
+                let found = export.find(&config).await.unwrap();
+                Request::NoteExport { room: found.room().clone(), detail: export.detail() }
+            }
+            _ => panic!("{line}"),
         };
         told(&w, request).await;
         let (lines, now) = lines_after(&w, newest).await;
@@ -153,13 +170,18 @@ async fn every_admin_route_that_changes_something_stands_in_the_audit() {
     let root = w.admin("root").await;
     w.user("bob").await;
     w.user("eve").await;
+    w.user("dora").await;
     let mut newest = lines_after(&w, 0).await.1;
     for (method, path, body, action) in ROUTES {
         let invite = match root.get("/admin/invites").await.1["invites"].get(0) {
             Some(invite) => invite["id"].as_str().unwrap().to_owned(),
             None => String::new(),
         };
-        let name = if path.contains("bans") { "eve" } else { "bob" };
+        let name = match *method {
+            _ if path.contains("bans") => "eve",
+            "DELETE" => "dora",
+            _ => "bob",
+        };
         let request = root.request(
             Method::from_bytes(method.as_bytes()).unwrap(),
             &path.replace("{name}", name).replace("{id}", &invite),
