@@ -17,12 +17,7 @@ fn every_flag_of_the_deployments_is_one_of_the_servers() {
     let help = Command::new(program::path("chat-server")).arg("--help").output().expect("chat-server starts");
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     let command = |line: &&str| !line.trim_start().starts_with('#');
-    for (file, starts) in [
-        ("systemd/chat-server.service", "ExecStart="),
-        ("compose/Dockerfile", "CMD ["),
-        ("kubernetes/chat.yaml", "- --"),
-        ("compose/compose.yaml", "- --"),
-    ] {
+    for (file, starts) in [("kubernetes/chat.yaml", "- --"), ("compose/compose.yaml", "- --")] {
         let text = balance::deployed(file);
         let lines = text.lines().filter(command).filter(|l| l.trim_start().starts_with(starts));
         let lines: String = lines.map(|l| format!("{l}\n")).collect();
@@ -34,6 +29,31 @@ fn every_flag_of_the_deployments_is_one_of_the_servers() {
             assert!(help.contains(&flag), "{file}: chat-server has no {flag}");
         }
     }
+}
+
+/// The commands that need no flags because a file or the environment says it.
+#[test]
+fn the_unit_and_the_image_start_what_there_is_with_closed_doors() {
+    let server = || Command::new(program::path("chat-server"));
+    let unit = balance::deployed("systemd/chat-server.service");
+    let command = unit.lines().find_map(|l| l.strip_prefix("ExecStart=/usr/bin/chat-server ")).expect("an ExecStart");
+    assert_eq!(command, "--config /etc/chat-server/chat-server.toml");
+    for needed in ["Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "WatchdogSec=", "StateDirectory=chat-server"] {
+        assert!(unit.lines().any(|l| l.starts_with(needed)), "{needed}");
+    }
+    let image = balance::deployed("compose/Dockerfile");
+    let set = image.lines().find_map(|l| l.strip_prefix("ENV ")).expect("variables");
+    let variables: Vec<(&str, &str)> = set.split_whitespace().filter_map(|pair| pair.split_once('=')).collect();
+    let shown = server().env_clear().envs(variables.clone()).args(["config", "show"]).output().expect("it starts");
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    for needed in ["guests = \"off\"", "registration = \"invite\"", "listen = \"0.0.0.0:6969\""] {
+        assert!(shown.contains(needed), "{needed} is not in force by {variables:?}:\n{shown}");
+    }
+    let health = image.lines().find_map(|l| l.strip_prefix("HEALTHCHECK ")).expect("a health check");
+    assert!(health.ends_with("CMD [\"/usr/bin/chat-server\", \"healthcheck\"]"), "{health}");
+    assert!(image.contains("\nUSER 10001:10001\n") && image.contains("\nFROM scratch\n"), "{image}");
+    let asked = server().args(["healthcheck", "--help"]).output().expect("it starts");
+    assert!(asked.status.success());
 }
 
 #[test]
@@ -65,7 +85,9 @@ fn the_unit_is_one_that_systemd_understands() {
     // The program is not installed on this machine.
     std::fs::write(
         &unit,
-        balance::deployed("systemd/chat-server.service").replace("/usr/local/bin/chat-server", "/bin/true"),
+        balance::deployed("systemd/chat-server.service")
+            .replace("/usr/bin/chat-server", "/bin/true")
+            .replace("Documentation=man:chat-server(1)\n", ""),
     )
     .expect("the folder is ours");
     let output = Command::new("systemd-analyze").arg("verify").arg(&unit).output().expect("it starts");

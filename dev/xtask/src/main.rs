@@ -3,6 +3,7 @@
 
 mod bench;
 mod chaos;
+mod deb;
 mod demo;
 mod fuzz;
 mod http;
@@ -11,6 +12,7 @@ mod services;
 mod setup;
 mod sh;
 mod test;
+mod try_deb;
 mod up;
 mod web;
 
@@ -38,6 +40,10 @@ enum Task {
     Chaos(chaos::Options),
     /// Record the README's demo and screens anew from the real programs.
     Demo(demo::Options),
+    /// Make the Debian packages of both programs.
+    Deb(deb::Options),
+    /// Install the Debian packages in a fresh Debian below /tmp, and go the README's way from there to a message.
+    TryDeb(try_deb::Options),
     /// Look for inputs that break a promise: every fuzz target, one after the other, for a bounded time.
     Fuzz(fuzz::Options),
     /// Measure, in release mode: figures and ratios, no verdict.
@@ -55,6 +61,8 @@ fn main() -> anyhow::Result<()> {
         Task::Web => web::run(),
         Task::Chaos(options) => chaos::run(&options),
         Task::Demo(options) => demo::run(&options),
+        Task::Deb(options) => deb::run(&options).map(|_| ()),
+        Task::TryDeb(options) => try_deb::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
     }

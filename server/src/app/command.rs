@@ -9,7 +9,7 @@ use clap::Parser;
 
 use super::{Running, node, notify, open, start};
 use crate::cli::admin::{self, Desk, Reply, Request};
-use crate::cli::{Cli, Command, Job, healthcheck, show};
+use crate::cli::{Cli, Command, Job, doctor, healthcheck, show};
 use crate::cluster::local::LocalBus;
 use crate::config::{Config, ConfigError, Flags};
 use crate::lifecycle::{Asked, Signals};
@@ -48,6 +48,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Job::Db(command) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             print(&runtime.block_on(command.run())?)
+        }
+        Job::Doctor(options) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let report = runtime.block_on(doctor(&options, load(cli.flags)));
+            print(&report.text)?;
+            Ok(ExitCode::from(report.code))
         }
         Job::Print(text) => print(&text),
         Job::Healthcheck => print(&healthcheck(&load(cli.flags)?)?),

@@ -1,6 +1,6 @@
 //! Opens what the services stand on: the data folder, the key file, the store.
 
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,9 +30,23 @@ pub fn data_dir(path: &Path) -> anyhow::Result<()> {
         )
     };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(advice)?;
+    not_as_root_in_anothers(path)?;
     let probe = path.join(".write-test");
     std::fs::write(&probe, b"").with_context(advice)?;
     std::fs::remove_file(&probe).with_context(advice)
+}
+
+/// What root makes in the folder of the server's user, that user cannot open any more.
+fn not_as_root_in_anothers(path: &Path) -> anyhow::Result<()> {
+    let owner = std::fs::metadata(path).map(|meta| meta.uid()).unwrap_or_default();
+    if rustix::process::geteuid().is_root() && owner != 0 {
+        anyhow::bail!(
+            "the data folder {} belongs to the user {owner}, and what root writes there the server could not open any more: \
+             start the server first (systemctl start chat-server), or run this as that user (sudo -u '#{owner}' …)",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// A store that is open, and what differs between its kinds.

@@ -9,6 +9,7 @@ mod ban;
 mod completions;
 mod config;
 mod db;
+mod doctor;
 mod export;
 mod healthcheck;
 mod invite;
@@ -29,6 +30,7 @@ pub use audit::Command as AuditCommand;
 pub use backup::{Backup, Restore};
 pub use config::Command as ConfigCommand;
 pub use db::Command as DbCommand;
+pub use doctor::{Options as DoctorOptions, run as doctor};
 pub use export::Export;
 pub use healthcheck::run as healthcheck;
 pub use show::show;
@@ -77,6 +79,8 @@ pub enum Command {
     /// The database: copy a server to PostgreSQL
     #[command(subcommand)]
     Db(DbCommand),
+    /// Look at everything that has to be right, and say the way out where something is not; exit code 1 if so
+    Doctor(doctor::Options),
     /// Ask the running server on this machine whether it is ready; exit code 1 if it is not
     Healthcheck,
     /// Print the OpenAPI document of the REST interface
@@ -135,6 +139,8 @@ pub enum Job {
     Verify(Verify),
     /// Write a room out.
     Export(Export),
+    /// Look at everything.
+    Doctor(DoctorOptions),
 }
 
 impl Command {
@@ -154,6 +160,7 @@ impl Command {
             Self::Db(command) => Job::Db(command),
             Self::Openapi => Job::Openapi,
             Self::Healthcheck => Job::Healthcheck,
+            Self::Doctor(options) => Job::Doctor(options),
             Self::Man { command } => Job::Print(man::run(&command)?),
             Self::Completions { shell } => Job::Print(completions::run(shell)),
             Self::Backup(backup) => Job::Backup(backup),

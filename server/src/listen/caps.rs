@@ -95,7 +95,7 @@ mod tests {
         assert!(caps.take("203.0.113.10".parse().unwrap()).is_some());
         drop(first);
         let again = caps.take(a).unwrap();
-        caps.clone().set(3);
+        caps.set(3);
         let _third = caps.take(a).unwrap();
         caps.set(1);
         drop(again);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chat_server::config::{Config, Flags};
+use chat_server::config::{Config, DEFAULT_FILE, Flags, LIVE};
 
 #[test]
 fn each_mistake_is_named_with_its_place() {
@@ -39,6 +39,34 @@ fn a_file_that_cannot_be_read_is_an_error_that_names_the_way_out() {
         let flags = Flags { config: Some(at(path)), ..Flags::default() };
         let error = Config::load(flags, &|_| None).unwrap_err().to_string();
         assert!(error.contains(&at(path).display().to_string()) && error.ends_with(said), "{error}");
+    }
+}
+
+/// The keys of the commented file, sections left out.
+fn keys() -> Vec<&'static str> {
+    let lines = DEFAULT_FILE.lines().map(|l| l.strip_prefix("#: ").unwrap_or(l));
+    lines.filter(|l| !l.starts_with('#')).filter_map(|l| l.split_once(" = ")).map(|(key, _)| key).collect()
+}
+
+#[test]
+fn the_commented_file_and_the_document_name_the_same_settings() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (server, _) = text.split_once("\n## `chat-tui`").unwrap();
+    for key in keys() {
+        assert!(server.contains(&format!("`{key}`")), "docs/configuration.md says nothing of `{key}`");
+    }
+    // The third column of the table of flags.
+    let rows = server.lines().filter(|l| l.starts_with("| `--"));
+    for cell in rows.filter_map(|row| row.split('|').map(str::trim).filter(|c| !c.is_empty()).nth(2)) {
+        for key in cell.split('`').filter(|k| !k.is_empty() && k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')) {
+            assert!(keys().contains(&key), "`chat-server config default` says nothing of `{key}`");
+        }
+    }
+    let (_, live) = server.split_once("## Changing it while the server runs").unwrap();
+    let (live, _) = live.split_once("\n## ").unwrap();
+    for key in LIVE {
+        assert!(live.contains(&format!("`{key}`")), "`{key}` may change while the server runs, which is not said");
     }
 }
 

@@ -98,3 +98,42 @@ async fn a_health_check_goes_through_tls_as_well() {
     let output = wait::soon("an answer", server.command(&["healthcheck", "--listen", &server.address()])).await;
     assert!(!output.status.success(), "without TLS it is no answer");
 }
+
+#[tokio::test]
+async fn the_doctor_looks_at_a_running_server_and_at_one_that_cannot_start() {
+    let mut server = Server::start().await;
+    let address = server.address();
+    let look = ["doctor", "--json", "--listen", &address];
+    let report = |output: std::process::Output| -> Vec<serde_json::Value> {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    };
+    let state = |found: &[serde_json::Value], check: &str| {
+        let line = found.iter().find(|f| f["check"] == check).unwrap_or_else(|| panic!("no {check}: {found:?}"));
+        line["state"].as_str().unwrap().to_owned()
+    };
+    let output = server.command(&look).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let found = report(output);
+    for check in ["configuration", "data folder", "key file", "database", "port", "server"] {
+        assert_eq!(state(&found, check), "ok", "{check}: {found:?}");
+    }
+    server.terminate().await;
+
+    let stranger = std::net::TcpListener::bind(&address).unwrap();
+    std::fs::write(server.data_dir().join("chat.db"), "no database at all, but something else").unwrap();
+    let output = server.command(&look).await;
+    assert_eq!(output.status.code(), Some(1));
+    let found = report(output);
+    assert_eq!((state(&found, "database"), state(&found, "port")), ("fail".to_owned(), "fail".to_owned()), "{found:?}");
+    let holder = format!("process {}", std::process::id());
+    assert!(found.iter().any(|f| f["said"].as_str().unwrap().contains(&holder)), "{found:?}");
+    assert!(found.iter().filter(|f| f["state"] != "ok").all(|f| f["hint"].is_string()), "each has its way out");
+    drop(stranger);
+
+    std::fs::write(server.config_file(), "guest = \"on\"\n").unwrap();
+    let file = server.config_file().display().to_string();
+    let output = server.command(&["doctor", "--config", &file]).await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.code() == Some(78) && said.contains("did you mean `guests`?"), "{said}");
+}

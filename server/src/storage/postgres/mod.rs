@@ -31,6 +31,7 @@ mod migrations;
 mod moderate;
 mod nodes;
 mod pool;
+mod probe;
 mod purge;
 mod read;
 mod rooms;
@@ -65,7 +66,11 @@ use connect::{Connector, End, Lineage};
 pub use import::Import;
 use index::Follower;
 use pool::Pool;
+pub use probe::{Probe, probe};
 use purge::Sweeper;
+
+/// Steps of the schema that this program knows.
+pub const SCHEMA: usize = migrations::STEPS.len();
 
 /// How long a piece of work may take all in all, the wait for a connection included; then its outcome is unknown.
 const ANSWER: Duration = Duration::from_secs(7);

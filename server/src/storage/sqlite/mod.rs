@@ -28,6 +28,7 @@ mod moderate;
 mod nodes;
 mod open;
 mod pool;
+mod probe;
 mod purge;
 mod read;
 mod restore;
@@ -66,8 +67,12 @@ pub use backup::backup;
 pub use export::Export;
 use job::{Job, Message, Task, Work};
 use pool::Pool;
+pub use probe::probe;
 pub use restore::{Held, Restored, inspect, restore};
 use writer::{Vitals, Writer};
+
+/// Steps of the schema that this program knows.
+pub const SCHEMA: usize = migrations::STEPS.len();
 
 /// Writes that may wait for the writer. When so many do, the next one waits up to [`WAIT`] for a place.
 const QUEUE: usize = 4_096;
