@@ -57,8 +57,9 @@ fn the_commented_file_and_the_document_name_the_same_settings() {
         assert!(server.contains(&format!("`{key}`")), "docs/configuration.md says nothing of `{key}`");
     }
     // The third column of the table of flags.
-    let rows = server.lines().filter(|l| l.starts_with("| `--"));
-    for cell in rows.filter_map(|row| row.split('|').map(str::trim).filter(|c| !c.is_empty()).nth(2)) {
+    let rows = server.lines().filter(|l| l.starts_with("| `--")).map(|l| l.replace("\\|", "/"));
+    for row in rows {
+        let cell = row.split('|').map(str::trim).filter(|c| !c.is_empty()).nth(2).unwrap_or_default();
         for key in cell.split('`').filter(|k| !k.is_empty() && k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')) {
             assert!(keys().contains(&key), "`chat-server config default` says nothing of `{key}`");
         }

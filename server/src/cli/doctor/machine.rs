@@ -64,13 +64,7 @@ pub(super) fn disk(config: &Config) -> Vec<Finding> {
 
 /// The median of some small writes.
 fn sync_time(folder: &Path) -> std::io::Result<Duration> {
-    // A file without a name: nothing is left, however this ends.
-    let mut file = rustix::fs::open(
-        folder,
-        rustix::fs::OFlags::TMPFILE | rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::from_raw_mode(0o600),
-    )
-    .map(std::fs::File::from)?;
+    let mut file = unnamed(folder)?;
     let mut took = Vec::new();
     for _ in 0..WRITES {
         let begun = Instant::now();
@@ -80,6 +74,20 @@ fn sync_time(folder: &Path) -> std::io::Result<Duration> {
     }
     took.sort();
     Ok(took.get(WRITES / 2).copied().unwrap_or_default())
+}
+
+/// A file without a name, so that nothing is left, however this ends.
+fn unnamed(folder: &Path) -> std::io::Result<std::fs::File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    if let Ok(file) = rustix::fs::open(folder, flags, Mode::from_raw_mode(0o600)) {
+        return Ok(file.into());
+    }
+    // Some file systems have none: then one that loses its name at once.
+    let path = folder.join(format!(".doctor-{}", std::process::id()));
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
 }
 
 /// Whether what was written lies in the future: then the clock has gone back, or was wrong.
