@@ -32,9 +32,10 @@ impl Count {
         if now >= self.over_at() {
             *self = Self::new(now);
         }
-        if self.closed_until > now {
-            // A clock that was set back, or another node's, must not lock anybody out for longer.
-            return Err(self.closed_until.since(now).min(LONGEST));
+        // Nobody is told to wait for longer than that: the clock was set back, or is far from another node's. It must
+        // not lock anybody out until it has caught up; what was wrong so far counts on.
+        if self.closed_until > now && self.closed_until <= now.plus(LONGEST) {
+            return Err(self.closed_until.since(now));
         }
         self.wrong = self.wrong.saturating_add(1);
         if self.wrong >= per_minute.max(1) {
@@ -101,6 +102,7 @@ mod tests {
         for _ in 0..5 {
             assert_eq!(wait(&mut count, at(86_400)), 0);
         }
-        assert_eq!(wait(&mut count, at(0)), 900);
+        assert_eq!(wait(&mut count, at(0)), 0, "one more is let in");
+        assert_eq!(wait(&mut count, at(0)), 120, "and is one more wrong one");
     }
 }

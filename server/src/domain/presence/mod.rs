@@ -95,6 +95,10 @@ impl People {
 
     /// Takes out who has been without a connection for [`GRACE`].
     fn expire(&mut self, now: Timestamp) -> Vec<UserId> {
+        // Where the clock was set back the grace begins again, instead of lasting until the clock has caught up.
+        for person in self.present.values_mut() {
+            person.alone_since = person.alone_since.map(|since| since.min(now));
+        }
         let gone: Vec<UserId> = self
             .present
             .iter()

@@ -49,6 +49,19 @@ fn online_at_once_and_offline_ten_seconds_after_the_last_connection() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_keeps_nobody_present_for_long() {
+    let mut e = Everyone::default();
+    e.connect(ana(), 1, at(1_000));
+    e.disconnect(ana(), 1, at(1_000));
+    e.expire(at(100));
+    assert!(e.is_present(ana()), "the grace begins again");
+    e.expire(at(109));
+    assert!(e.is_present(ana()));
+    e.expire(at(110));
+    assert!(!e.is_present(ana()), "and does not last until the clock has caught up");
+}
+
+#[test]
 fn a_quick_reconnect_changes_nothing() {
     let mut e = Everyone::default();
     e.connect(ana(), 1, at(0));
