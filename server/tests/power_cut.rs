@@ -15,8 +15,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_common::event::server::ServerRole;
-use chat_common::model::UserKind;
 use chat_common::{ClientId, Clock, RoomName, Seq, SystemClock, UserId, UserName};
 use chat_server::storage::sqlite::{Durability, SqliteOptions, SqliteStore};
 use chat_server::storage::{Append, NewUser, Page, Store};
@@ -70,17 +68,7 @@ async fn load(store: &Arc<dyn Store>, tape: &Tape, messages: usize, enough: impl
     let mut senders = Vec::new();
     for n in 0..SENDERS {
         let name = UserName::parse(&format!("sender-{n}")).unwrap();
-        let new = NewUser {
-            id: UserId::from_bits(100 + n),
-            display_name: name.to_string(),
-            name,
-            kind: UserKind::User,
-            role: ServerRole::User,
-            password_hash: None,
-            owner: None,
-            invite_hash: None,
-            at: SystemClock.now(),
-        };
+        let new = NewUser::plain(UserId::from_bits(100 + n), name, SystemClock.now());
         senders.push(store.create_user(new).await.unwrap().user.id);
     }
     let (mut acked, mut round) = (Vec::new(), 0);

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use chat_common::event::server::ServerRole;
-use chat_common::model::UserKind;
 use chat_common::{ClientId, Clock, RoomName, SystemClock, UserId, UserName};
 use chat_server::storage::sqlite::{SqliteOptions, SqliteStore};
 use chat_server::storage::{Append, NewUser, Store};
@@ -25,18 +23,7 @@ pub async fn load_into(store: Arc<dyn Store>, senders: usize, messages: usize) -
     for sender in 0..senders {
         let name = UserName::parse(&format!("sender{sender}x"))?;
         let id = UserId::from_bits(sender as u64 + 1);
-        let user = NewUser {
-            id,
-            display_name: name.to_string(),
-            name,
-            kind: UserKind::User,
-            role: ServerRole::User,
-            password_hash: None,
-            owner: None,
-            invite_hash: None,
-            at: SystemClock.now(),
-        };
-        store.create_user(user).await?;
+        store.create_user(NewUser::plain(id, name, SystemClock.now())).await?;
         store.append(message(id, usize::MAX)?).await?;
         ids.push(id);
     }

@@ -1,12 +1,10 @@
 //! Members that are official clients of other languages: one process holds several, which follow the protocol by
 //! `clients/member.mjs` or `clients/member.py` and tell what happens to them as lines of the history.
 
-use std::process::Stdio;
-
 use chat_e2e::foreign::{self, Language};
 use chat_e2e::program;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 
@@ -33,7 +31,7 @@ impl Officials {
     /// client is not installed, which has been noted.
     pub async fn start(language: Language, test: &str, plans: &[Plan], recorder: &Recorder) -> Option<Self> {
         let script = program::root().join("dev/chaos/clients");
-        let (mut command, ways) = match language {
+        let (command, ways) = match language {
             Language::Node => {
                 let mut command = Command::new("node");
                 command.arg(script.join("member.mjs"));
@@ -46,16 +44,9 @@ impl Officials {
                 (command, vec![json!(["websocket"]), json!(["polling"])])
             }
         };
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|e| panic!("cannot start {:?}: {e}", command.as_std().get_program()));
-        let (stdin, stdout) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+        let (child, stdin, mut lines) = foreign::talk_to(command);
         let recorder = recorder.clone();
         let reader = tokio::spawn(async move {
-            let mut lines = BufReader::new(stdout).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 let event = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{language:?}: {e}: {line}"));
                 recorder.note(event);

@@ -69,6 +69,18 @@ impl Language {
     }
 }
 
+/// Starts a program that takes lines and tells lines; it is killed when the first of the three is dropped.
+pub fn talk_to(mut command: Command) -> (Child, ChildStdin, Lines<BufReader<ChildStdout>>) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|e| panic!("cannot start {:?}: {e}", command.as_std().get_program()));
+    let (stdin, stdout) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+    (child, stdin, BufReader::new(stdout).lines())
+}
+
 /// Notes that something could not be tested here; panics under CI, where nothing may be left out.
 pub fn left_out(what: &str) {
     assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1"), "CI must not leave out: {what}");
@@ -174,15 +186,8 @@ impl Foreign {
         self.tell(&json!({"answer": answer})).await;
     }
 
-    fn run(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|e| panic!("cannot start {:?}: {e}", command.as_std().get_program()));
-        let (stdin, stdout) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
-        let lines = BufReader::new(stdout).lines();
+    fn run(command: Command) -> Self {
+        let (child, stdin, lines) = talk_to(command);
         Self { child, stdin, lines, told: VecDeque::new(), next_id: 0 }
     }
 

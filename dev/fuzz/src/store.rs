@@ -4,8 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use chat_common::event::history::Has;
-use chat_common::event::server::ServerRole;
-use chat_common::model::{Message, RoomKind, UserKind};
+use chat_common::model::{Message, RoomKind};
 use chat_common::text::fold;
 use chat_common::{ClientId, Clock, RoomName, SystemClock, Timestamp, UserId, UserName};
 use chat_server::service::search::words;
@@ -46,17 +45,7 @@ async fn fill(folder: &tempfile::TempDir) -> (Arc<dyn Store>, UserId) {
     let store: Arc<dyn Store> = Arc::new(store);
     let asker = UserId::from_bits(7);
     for (bits, name) in [(7, "ana"), (8, "bob"), (9, "eve")] {
-        let new = NewUser {
-            id: UserId::from_bits(bits),
-            name: UserName::parse(name).unwrap(),
-            display_name: name.to_owned(),
-            kind: UserKind::User,
-            role: ServerRole::User,
-            password_hash: None,
-            owner: None,
-            invite_hash: None,
-            at: SystemClock.now(),
-        };
+        let new = NewUser::plain(UserId::from_bits(bits), UserName::parse(name).unwrap(), SystemClock.now());
         store.create_user(new).await.unwrap();
     }
     let ops = RoomName::parse("ops").unwrap();

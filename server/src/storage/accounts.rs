@@ -60,6 +60,23 @@ pub struct NewUser {
     pub at: Timestamp,
 }
 
+impl NewUser {
+    /// A person without a password and without rights of its own, shown by its name; what else it is, is said beside.
+    pub fn plain(id: UserId, name: UserName, at: Timestamp) -> Self {
+        Self {
+            id,
+            display_name: name.to_string(),
+            name,
+            kind: UserKind::User,
+            role: ServerRole::User,
+            password_hash: None,
+            owner: None,
+            invite_hash: None,
+            at,
+        }
+    }
+}
+
 /// A session, from its login to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRow {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_common::model::UserKind;
 use chat_common::rest::Scope;
 use chat_common::{Timestamp, UserId};
 

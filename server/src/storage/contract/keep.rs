@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_common::event::EntryBody;
-use chat_common::model::{Role, RoomKind};
+use chat_common::model::{Role, RoomKind, UserKind};
 use chat_common::rest::Scope;
 use chat_common::{Emoji, Seq, Timestamp};
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_common::event::server::ServerRole;
-use chat_common::model::{RoomKind, UserKind};
+use chat_common::model::RoomKind;
 use chat_common::{ClientId, RoomName, Timestamp, UserId, UserName};
 
 use crate::domain::{Refusal, mention};
@@ -68,17 +68,7 @@ pub fn name(name: &str) -> UserName {
 /// An account to be made; the id comes from the name.
 pub fn account(wish: &str) -> NewUser {
     let bits = wish.bytes().fold(7u64, |h, b| h.wrapping_mul(1_099_511_628_211).wrapping_add(u64::from(b)));
-    NewUser {
-        id: UserId::from_bits(bits),
-        name: name(wish),
-        display_name: wish.to_owned(),
-        kind: UserKind::User,
-        role: ServerRole::User,
-        password_hash: None,
-        owner: None,
-        invite_hash: None,
-        at: start(),
-    }
+    NewUser::plain(UserId::from_bits(bits), name(wish), start())
 }
 
 /// A stored account.
