@@ -41,15 +41,40 @@ pub struct Proxy {
     _accepting: JoinSet<()>,
 }
 
+/// The address of a proxy that does not pass anything on yet: whoever connects waits. For those who must be told the
+/// proxy's address before they have one of their own.
+#[derive(Debug)]
+pub struct Reserved {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Reserved {
+    /// A free port of 127.0.0.1.
+    pub async fn bind() -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// From now on connections go to `to` (`127.0.0.1:PORT`).
+    pub fn lead(self, to: &str) -> Proxy {
+        let (health, watched) = watch::channel(Health::default());
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(self.listener, to.to_owned(), watched));
+        Proxy { address: self.address, health, _accepting: accepting }
+    }
+}
+
 impl Proxy {
     /// Starts one on a free port of 127.0.0.1; `to` as `127.0.0.1:PORT`.
     pub async fn start(to: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
-        let (health, watched) = watch::channel(Health::default());
-        let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, to.to_owned(), watched));
-        Ok(Self { address, health, _accepting: accepting })
+        Ok(Reserved::bind().await?.lead(to))
     }
 
     /// `127.0.0.1:PORT`

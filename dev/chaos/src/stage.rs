@@ -9,7 +9,7 @@ use chat_e2e::{Cluster, Options, balance, foreign, program, server};
 use chat_kafka as kafka;
 use chat_services::{Mode, Nginx, Postgres, Redis, Safety};
 
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, Reserved};
 use crate::schedule::{Breakable, Fault, Ill, KINDS, LANES, Place};
 
 /// Runs go on for longer than an access token lives by default.
@@ -155,8 +155,7 @@ impl Stage {
         let fits = |kind: &&&str| match **kind {
             "disk-full" => alone,
             "clock" => !self.clocks.is_empty(),
-            "bus-kill" | "bus-freeze" | "database-crash" | "database-line" => !alone,
-            "bus-line" => !self.bus_lines.is_empty(),
+            "bus-kill" | "bus-freeze" | "bus-line" | "database-crash" | "database-line" => !alone,
             _ => true,
         };
         Breakable { nodes: self.cluster.nodes.len(), kinds: KINDS.iter().filter(fits).copied().collect() }
@@ -330,15 +329,23 @@ async fn proxies(count: usize, to: &str) -> Vec<Proxy> {
     all
 }
 
-/// The bus, its URL for each node, and the proxies between where there are any: a Kafka broker tells its clients its own
-/// address, past any proxy.
+/// The bus, its URL for each node, and the proxies between.
 async fn bus(nodes: usize, backing: Backing, test: &str) -> Option<(Bus, Vec<String>, Vec<Proxy>)> {
     if backing == Backing::Kafka {
         let classpath = services::kafka_classpath(test)?;
-        let started = blocking(move || kafka::Broker::start(&classpath, &kafka::Options::default())).await;
+        // A broker tells its clients where it is, so it must be told the proxies' addresses, and they come first.
+        let mut reserved = Vec::new();
+        for _ in 0..nodes {
+            reserved.push(Reserved::bind().await.unwrap_or_else(|e| panic!("a port for a proxy: {e}")));
+        }
+        let advertised = reserved.iter().map(Reserved::address).collect();
+        let options = kafka::Options { advertised, ..Default::default() };
+        let started = blocking(move || kafka::Broker::start(&classpath, &options)).await;
         let broker = started.unwrap_or_else(|e| panic!("Kafka: {e:#}"));
-        let url = format!("kafka://{}/{}", broker.address(), unique("chat"));
-        return Some((Bus::Kafka(broker), vec![url; nodes], Vec::new()));
+        let lines: Vec<Proxy> = reserved.into_iter().zip(broker.behind()).map(|(line, to)| line.lead(&to)).collect();
+        let topic = unique("chat");
+        let urls = lines.iter().map(|line| format!("kafka://{}/{topic}", line.address())).collect();
+        return Some((Bus::Kafka(broker), urls, lines));
     }
     if !services::programs(test, &["redis-server"]) {
         return None;

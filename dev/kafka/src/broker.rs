@@ -33,6 +33,9 @@ pub struct Options {
     pub login: bool,
     /// The second listener speaks TLS, with a certificate of its own for `localhost`.
     pub tls: bool,
+    /// A further listener each, which names itself to its clients by this `HOST:PORT` instead of its own: somebody who
+    /// stands between. [`Broker::behind`] is what they pass on to.
+    pub advertised: Vec<String>,
 }
 
 /// A broker that runs; dropped, it is killed and its folder removed.
@@ -44,6 +47,8 @@ pub struct Broker {
     port: u16,
     controller: u16,
     secure: u16,
+    /// Of the listeners in `options.advertised`.
+    behind: Vec<u16>,
     child: Option<Child>,
 }
 
@@ -53,7 +58,7 @@ impl Broker {
         let mut last = None;
         for _ in 0..TRIES {
             let dir = tempfile::Builder::new().prefix("chat-kafka-").tempdir().context("no temporary folder")?;
-            let [port, controller, secure] = free_ports()?;
+            let [port, controller, secure] = free_ports(3)?[..] else { bail!("three ports were asked for") };
             let mut broker = Self {
                 classpath: classpath.to_owned(),
                 options: options.clone(),
@@ -61,6 +66,7 @@ impl Broker {
                 port,
                 controller,
                 secure,
+                behind: free_ports(options.advertised.len())?,
                 child: None,
             };
             match broker.prepare().and_then(|()| broker.run()) {
@@ -79,6 +85,11 @@ impl Broker {
     /// Where clients connect with login or TLS: `localhost:PORT`.
     pub fn secure_address(&self) -> String {
         format!("localhost:{}", self.secure)
+    }
+
+    /// Where each of [`Options::advertised`] passes its connections on to: `127.0.0.1:PORT`.
+    pub fn behind(&self) -> Vec<String> {
+        self.behind.iter().map(|port| format!("127.0.0.1:{port}")).collect()
     }
 
     /// The certificate of the TLS listener, as PEM.
@@ -147,12 +158,19 @@ impl Broker {
             (false, true) => "SSL",
             (false, false) => "PLAINTEXT",
         };
+        let (mut listeners, mut advertised, mut protocols) = (String::new(), String::new(), String::new());
+        for (n, (port, told)) in self.behind.iter().zip(&self.options.advertised).enumerate() {
+            // A `String` takes everything that is written to it.
+            let _infallible = write!(listeners, ",LINE{n}://127.0.0.1:{port}");
+            let _infallible = write!(advertised, ",LINE{n}://{told}");
+            let _infallible = write!(protocols, ",LINE{n}:PLAINTEXT");
+        }
         let mut text = format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
              controller.listener.names=CONTROLLER\ninter.broker.listener.name=OPEN\n\
-             listeners=OPEN://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},SECURE://localhost:{secure}\n\
-             advertised.listeners=OPEN://127.0.0.1:{port},SECURE://localhost:{secure}\n\
-             listener.security.protocol.map=OPEN:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:{protocol}\n\
+             listeners=OPEN://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},SECURE://localhost:{secure}{listeners}\n\
+             advertised.listeners=OPEN://127.0.0.1:{port},SECURE://localhost:{secure}{advertised}\n\
+             listener.security.protocol.map=OPEN:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:{protocol}{protocols}\n\
              log.dirs={dir}/data\nauto.create.topics.enable=false\noffsets.topic.replication.factor=1\n\
              offsets.topic.num.partitions=1\ntransaction.state.log.replication.factor=1\n\
              transaction.state.log.min.isr=1\nnum.network.threads=2\nnum.io.threads=3\n\
@@ -241,12 +259,12 @@ impl Drop for Broker {
     }
 }
 
-/// Ports that nobody listens on now.
-fn free_ports() -> Result<[u16; 3]> {
-    let bind = || TcpListener::bind(("127.0.0.1", 0)).context("no free port");
-    let held = [bind()?, bind()?, bind()?];
-    let port = |l: &TcpListener| l.local_addr().map(|a| a.port());
-    Ok([port(&held[0])?, port(&held[1])?, port(&held[2])?])
+/// So many ports that nobody listens on now.
+fn free_ports(count: usize) -> Result<Vec<u16>> {
+    // All held until the last one is found, so that they differ.
+    let held: Vec<TcpListener> =
+        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).context("no free port")).collect::<Result<_>>()?;
+    held.iter().map(|l| Ok(l.local_addr()?.port())).collect()
 }
 
 /// A key and a certificate for `localhost`, by the tool that comes with Java.
@@ -276,7 +294,8 @@ mod tests {
 
     #[test]
     fn free_ports_differ() {
-        let [a, b, c] = free_ports().unwrap();
-        assert!(a != b && b != c && a != c);
+        let ports = free_ports(5).unwrap();
+        let different: std::collections::BTreeSet<_> = ports.iter().collect();
+        assert_eq!((ports.len(), different.len()), (5, 5));
     }
 }
