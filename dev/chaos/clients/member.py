@@ -5,6 +5,7 @@ Each client is one thread that does one thing after another: what the library's 
 
 import json
 import queue
+import random
 import sys
 import threading
 import time
@@ -15,12 +16,12 @@ LOCK = threading.Lock()
 TRANSIENT = ("unavailable", "rate_limited")
 # A request is answered within 8 s; a line that is silent for longer is given up.
 ANSWER = 10
-# So long a line may take to come back before it is begun anew.
-BACK = 20
+# Waits between tries to connect: from, to.
+BACKOFF = (0.1, 2)
 
 
 class Stuck(Exception):
-    """The line is to be given up."""
+    """The line is over, or to be given up; another is begun."""
 
 
 class Member:
@@ -28,7 +29,7 @@ class Member:
         self.name, self.url, self.token, self.rooms, self.transports = name, url, token, rooms, transports
         self.work = queue.Queue(maxsize=10_000)
         self.views, self.joined, self.pending, self.retry = {}, set(), {}, {}
-        self.line, self.client, self.epoch, self.entered, self.since = 0, None, None, False, time.monotonic()
+        self.line, self.client, self.epoch, self.entered, self.wait = 0, None, None, False, BACKOFF[0]
         threading.Thread(target=self.run, daemon=True).start()
 
     def tell(self, kind, **fields):
@@ -42,11 +43,12 @@ class Member:
     def dial(self):
         """Begins a line; the one before is left to end by itself."""
         if self.client:
-            self.client.reconnection = False
             threading.Thread(target=self.client.disconnect, daemon=True).start()
         self.line += 1
         self.entered, self.since = False, time.monotonic()
-        client = socketio.Client(reconnection_delay=0.1, reconnection_delay_max=2, request_timeout=ANSWER)
+        # The library's own way back gives the server one second to let it into the namespace, whatever `connect` was told:
+        # on a slow line it never arrives.
+        client = socketio.Client(reconnection=False, request_timeout=ANSWER)
         self.client, line = client, self.line
         hear = lambda kind: lambda data=None: self.work.put((line, kind, data))
         client.on("ready", hear("ready"), namespace="/chat")
@@ -60,16 +62,18 @@ class Member:
                 namespaces=["/chat"], wait_timeout=ANSWER,
             )
         except socketio.exceptions.ConnectionError:
-            pass
+            raise Stuck from None
 
     def run(self):
-        self.dial()
         while True:
             try:
-                self.turn()
-            except Stuck:
-                time.sleep(0.2)
                 self.dial()
+                while True:
+                    self.turn()
+            except Stuck:
+                # Spread, so that not all come in the same moment.
+                time.sleep(self.wait * random.uniform(0.5, 1))
+                self.wait = min(2 * self.wait, BACKOFF[1])
 
     def turn(self):
         try:
@@ -88,11 +92,10 @@ class Member:
             self.head(data["room"], data["head"])
             self.repair(data["room"])
         elif line == self.line and kind == "lost":
-            self.entered, self.since = False, time.monotonic()
             if data == socketio.Client.reason.SERVER_DISCONNECT:
                 self.complain("told to stay away")
-                raise Stuck
-        if not self.entered and time.monotonic() - self.since > BACK:
+            raise Stuck
+        if not self.entered and time.monotonic() - self.since > ANSWER:
             raise Stuck
         now = time.monotonic()
         for key in [key for key, at in self.retry.items() if at <= now]:
@@ -100,14 +103,11 @@ class Member:
             self.transmit(key)
 
     def ask(self, event, payload):
-        """The reply; a line on which none comes is given up, one that is lost comes back by itself."""
+        """The reply; a line on which none comes is given up."""
         try:
             return self.client.call(event, payload, namespace="/chat", timeout=ANSWER)
-        except socketio.exceptions.TimeoutError:
-            raise Stuck from None
         except socketio.exceptions.SocketIOError:
-            self.entered, self.since = False, time.monotonic()
-            return None
+            raise Stuck from None
 
     def refused(self, reply):
         code = reply["error"]["code"]
@@ -123,22 +123,18 @@ class Member:
         if self.joined:
             rooms = {room: self.view(room)["last"] for room in self.joined}
             resumed = self.ask("session:resume", {"epoch": self.epoch, "rooms": rooms})
-            if resumed is None:
-                return
             if not resumed["ok"]:
                 self.refused(resumed)
             for room, sync in resumed["rooms"].items():
                 self.synced(room, sync)
         for room in [room for room in self.rooms if room not in self.joined]:
             joined = self.ask("room:join", {"room": room, "after": 0, "epoch": self.epoch})
-            if joined is None:
-                return
             if not joined["ok"]:
                 self.refused(joined)
             self.joined.add(room)
             self.tell("joined", room=room)
             self.synced(room, joined["sync"])
-        self.entered = True
+        self.entered, self.wait = True, BACKOFF[0]
         self.retry.clear()
         for room in self.rooms:
             self.repair(room)
@@ -172,8 +168,6 @@ class Member:
         view = self.view(room)
         while self.entered and view["head"] > view["last"]:
             sync = self.ask("room:sync", {"room": room, "after": view["last"], "epoch": self.epoch, "full": True})
-            if sync is None:
-                return
             if not sync["ok"]:
                 self.refused(sync)
             if sync.get("reset") or not sync["entries"]:
@@ -186,8 +180,6 @@ class Member:
         if room is None or not self.entered:
             return
         reply = self.ask("message:send", {"room": room, "text": key, "client_id": key})
-        if reply is None:
-            return
         if reply["ok"]:
             del self.pending[key]
             self.tell("ack", room=room, key=key, seq=reply["seq"])

@@ -108,6 +108,7 @@ impl Story {
             Event::Tried { .. } => self.tries += 1,
             Event::End {} => self.ended = true,
             Event::Run { .. }
+            | Event::Client { .. }
             | Event::Connected { .. }
             | Event::Joined { .. }
             | Event::Fault { .. }

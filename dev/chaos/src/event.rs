@@ -11,6 +11,8 @@ pub enum Event {
     Run { seed: u64, about: String },
     /// A client is in a room by right; to all others a private room does not exist.
     Member { room: String, client: String, private: bool },
+    /// What a client is: our own by a transport, or which library.
+    Client { client: String, by: String },
     /// A client stands on the line, for the first time or again.
     Connected { client: String },
     /// A client has joined a room.

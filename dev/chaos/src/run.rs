@@ -133,6 +133,12 @@ async fn enter<'a>(stage: &'a mut Stage, script: &'a Script, recorder: Recorder,
         }
         let transport = if n % 2 == 0 { Transport::WebSocket } else { Transport::Polling };
         let name = account.name().to_owned();
+        let by = match n {
+            n if n < script.ours => format!("ours by {transport:?}"),
+            n if n < script.ours + script.node => "socket.io-client".to_owned(),
+            _ => "python-socketio".to_owned(),
+        };
+        recorder.note(Event::Client { client: name.clone(), by });
         plans.push(Plan { name, token: account.token, rooms, base: stage.lane(n), transport });
     }
     let python_plans = plans.split_off(script.ours + script.node);

@@ -37,6 +37,10 @@ pub struct Summary {
     pub tries: usize,
     /// From the order to the positive answer: p50, p99, longest.
     pub to_ack: [Duration; 3],
+    /// The same for each kind of client.
+    pub to_ack_by: BTreeMap<String, [Duration; 3]>,
+    /// The order that waited longest: when it was given, by whom, and during what.
+    pub slowest: Option<String>,
     /// From the positive answer to each other client's showing it (nothing where that was first): p50, p99, longest.
     pub to_receipt: [Duration; 3],
     /// The longest time from the end of a fault until presence was right on all nodes.
@@ -54,10 +58,13 @@ impl Summary {
         let mut connects: HashMap<&str, usize> = HashMap::new();
         let (mut sent, mut acked) = (HashMap::new(), HashMap::new());
         let mut members: HashMap<&str, usize> = HashMap::new();
+        let mut kinds: HashMap<&str, &str> = HashMap::new();
+        let mut faults = vec![(0, "before any fault")];
         for Line { t, event } in lines {
             match event {
                 Event::Run { seed, about } => (it.seed, it.about) = (*seed, about.clone()),
                 Event::Connected { client } => *connects.entry(client).or_default() += 1,
+                Event::Client { client, by } => drop(kinds.insert(client, by)),
                 Event::Send { room, key, .. } => drop(sent.insert((room, key), *t)),
                 Event::Ack { client, room, key, .. } => {
                     acked.entry((room, key)).or_insert((*t, client));
@@ -70,7 +77,10 @@ impl Summary {
                     it.due += members.get(room.as_str()).copied().unwrap_or(0);
                 }
                 Event::Tried { .. } => it.tries += 1,
-                Event::Fault { fault, .. } => *it.faults.entry(fault.clone()).or_default() += 1,
+                Event::Fault { fault, what } => {
+                    faults.push((*t, what.as_str()));
+                    *it.faults.entry(fault.clone()).or_default() += 1;
+                }
                 Event::Healed { after_us, .. } => it.healed = it.healed.max(Duration::from_micros(*after_us)),
                 _ => {}
             }
@@ -79,7 +89,22 @@ impl Summary {
         it.clients = connects.len();
         it.reconnects = connects.values().map(|n| n - 1).sum();
         it.length = Duration::from_micros(lines.last().map_or(0, |l| l.t));
-        it.to_ack = ranks(acked.iter().filter_map(|(key, (t, _))| Some(t.saturating_sub(*sent.get(key)?))).collect());
+        let mut waits: Vec<(u64, u64, &str)> = Vec::new();
+        for (key, (t, client)) in &acked {
+            waits.extend(sent.get(key).map(|sent| (t.saturating_sub(*sent), *sent, client.as_str())));
+        }
+        waits.sort_unstable();
+        it.to_ack = ranks(waits.iter().map(|w| w.0).collect());
+        let mut by: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        for (wait, _, client) in &waits {
+            by.entry(kinds.get(client).copied().unwrap_or("unknown")).or_default().push(*wait);
+        }
+        it.to_ack_by = by.into_iter().map(|(kind, waits)| (kind.to_owned(), ranks(waits))).collect();
+        it.slowest = waits.last().map(|(_, sent, client)| {
+            let (kind, at) = (kinds.get(client).copied().unwrap_or("unknown"), Duration::from_micros(*sent));
+            let during = faults.iter().rev().find(|(t, _)| t <= sent).map_or("", |f| f.1);
+            format!("{client} ({kind}) at {at:.1?}, in or after: {during}")
+        });
         let late = |line: &Line| {
             let Event::Shown { client, room, key, .. } = &line.event else { return None };
             let (t, sender) = acked.get(&(room, key))?;
@@ -110,6 +135,12 @@ impl fmt::Display for Summary {
         for (what, [half, most, longest]) in [("send → ack", self.to_ack), ("ack → receipt", self.to_receipt)] {
             writeln!(f, "{what}: p50 {half:.1?}, p99 {most:.1?}, longest {longest:.1?}")?;
         }
+        for (kind, [half, most, longest]) in &self.to_ack_by {
+            writeln!(f, "  send → ack, {kind}: p50 {half:.1?}, p99 {most:.1?}, longest {longest:.1?}")?;
+        }
+        if let Some(slowest) = &self.slowest {
+            writeln!(f, "  the longest: {slowest}")?;
+        }
         writeln!(f, "presence right on all nodes at the latest {:.1?} after the end of a fault", self.healed)?;
         if self.violations.is_empty() {
             return write!(f, "KEPT: every acknowledged message once, seq without a hole, one order everywhere");
@@ -131,6 +162,7 @@ mod tests {
         let text = r#"{"t":0,"kind":"run","seed":5,"about":"x"}
 {"t":1,"kind":"member","room":"r","client":"a","private":false}
 {"t":1,"kind":"member","room":"r","client":"b","private":false}
+{"t":1,"kind":"client","client":"a","by":"ours by Polling"}
 {"t":2,"kind":"connected","client":"a"}
 {"t":2,"kind":"connected","client":"b"}
 {"t":3,"kind":"connected","client":"b"}
@@ -149,6 +181,8 @@ mod tests {
         assert!(it.to_string().contains("receipts 2 of 2 (100.000 %)"), "{it}");
         assert_eq!((it.clients, it.reconnects, it.faults["kill"]), (2, 1, 1));
         assert_eq!(it.to_ack, [Duration::from_micros(300); 3]);
+        assert_eq!(it.to_ack_by["ours by Polling"], [Duration::from_micros(300); 3]);
+        assert_eq!(it.slowest.as_deref(), Some("a (ours by Polling) at 100.0µs, in or after: before any fault"));
         assert_eq!(it.to_receipt, [Duration::from_micros(1_000); 3], "the sender's own is not counted");
         assert_eq!((it.healed, it.length), (Duration::from_micros(700), Duration::from_millis(2)));
         assert!(it.violations.is_empty(), "{it}");
