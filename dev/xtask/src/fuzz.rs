@@ -1,13 +1,16 @@
-//! `cargo xtask fuzz`: builds the targets of `dev/fuzz` with libFuzzer and runs them one after the other.
+//! `cargo xtask fuzz`: builds the targets of `dev/fuzz` with libFuzzer and runs them one after the other; what each came to
+//! stands in a table at the end. A finding ends its target and no other.
 //!
 //! It works with the stable compiler: what libFuzzer needs, counters at every branch, LLVM puts in by flags that are
 //! stable. Only the crates of this workspace get them, so that everything else comes from the same cache as the tests:
 //! this program stands in for the compiler (`rustc-workspace-wrapper`) and adds the flags. There is no address
 //! sanitizer, since our own code holds no `unsafe`; a finding is a panic, a broken promise, too much time or memory.
 
+use std::fmt;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -70,33 +73,81 @@ pub fn run(options: &Options) -> Result<()> {
     let corpus = sh::root().join("dev/fuzz/corpus");
     let targets = chosen(&options.targets, &corpus)?;
     let program = build()?;
-    let place = sh::target().join("fuzz");
+    let mut outcomes = Vec::new();
     for target in &targets {
-        let (seeds, found) = (corpus.join(target), place.join("corpus").join(target));
-        let bad = place.join("findings").join(target);
-        for folder in [&found, &bad] {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        println!("--- {target}: {} min", options.minutes);
-        let begin = Instant::now();
-        let mut command = engine(&program, target, &bad);
-        command.args([
-            format!("-max_total_time={}", options.minutes.saturating_mul(60)),
-            "-max_len=16384".into(),
-            "-print_final_stats=1".into(),
-        ]);
-        let dictionary = sh::root().join("dev/fuzz/words").join(target);
-        if dictionary.exists() {
-            command.arg(format!("-dict={}", dictionary.display()));
-        }
-        sh::run(command.arg(&found).arg(&seeds))
-            .with_context(|| format!("a finding of `{target}` is kept in {}; see CONTRIBUTING.md", bad.display()))?;
-        if options.minimise {
-            minimise(&program, target, &found, &seeds)?;
-        }
-        println!("{target}: no finding in {} s", begin.elapsed().as_secs());
+        let outcome = fuzz(&program, target, &corpus, options)?;
+        println!("{outcome}");
+        outcomes.push(outcome);
+    }
+    println!("| target | minutes | inputs | findings |\n|---|---|---|---|");
+    outcomes.iter().for_each(|outcome| println!("{outcome}"));
+    let broken: Vec<&str> = outcomes.iter().filter(|o| o.found).map(|o| o.target.as_str()).collect();
+    if !broken.is_empty() {
+        let place = sh::target().join("fuzz/findings");
+        bail!("findings of {} are kept below {}; see CONTRIBUTING.md", broken.join(", "), place.display());
     }
     Ok(())
+}
+
+/// What a target came to; shown as a row of the table.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    target: String,
+    took: Duration,
+    /// Inputs that were tried.
+    inputs: u64,
+    /// A promise was broken.
+    found: bool,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = if self.found { "one" } else { "none" };
+        write!(f, "| `{}` | {:.1} | {} | {found} |", self.target, self.took.as_secs_f64() / 60.0, self.inputs)
+    }
+}
+
+/// Runs one target for its time.
+fn fuzz(program: &Path, target: &str, corpus: &Path, options: &Options) -> Result<Outcome> {
+    let place = sh::target().join("fuzz");
+    let (seeds, found) = (corpus.join(target), place.join("corpus").join(target));
+    let bad = place.join("findings").join(target);
+    for folder in [&found, &bad] {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    println!("--- {target}: {} min", options.minutes);
+    let begin = Instant::now();
+    let mut command = engine(program, target, &bad);
+    command.args([
+        format!("-max_total_time={}", options.minutes.saturating_mul(60)),
+        "-max_len=16384".into(),
+        "-print_final_stats=1".into(),
+    ]);
+    let dictionary = sh::root().join("dev/fuzz/words").join(target);
+    if dictionary.exists() {
+        command.arg(format!("-dict={}", dictionary.display()));
+    }
+    let mut child =
+        command.arg(&found).arg(&seeds).stderr(Stdio::piped()).spawn().context("the fuzzer cannot be started")?;
+    let mut inputs = 0;
+    // The engine writes nothing but this; it is passed on as it comes.
+    for line in child.stderr.take().into_iter().flat_map(|said| BufReader::new(said).split(b'\n')) {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        inputs = executed(&line).unwrap_or(inputs);
+        eprintln!("{line}");
+    }
+    let ended = child.wait()?;
+    if ended.success() && options.minimise {
+        minimise(program, target, &found, &seeds)?;
+    }
+    Ok(Outcome { target: target.to_owned(), took: begin.elapsed(), inputs, found: !ended.success() })
+}
+
+/// How many inputs have been tried, by a line of the engine: `#123 NEW …` while it runs, a figure at the end.
+fn executed(line: &str) -> Option<u64> {
+    let at_the_end = line.strip_prefix("stat::number_of_executed_units:");
+    let number = at_the_end.or_else(|| line.strip_prefix('#')?.split_whitespace().next())?;
+    number.trim().parse().ok()
 }
 
 /// The targets asked for; each has a folder in the corpus.
@@ -165,4 +216,24 @@ fn minimise(program: &Path, target: &str, found: &Path, seeds: &Path) -> Result<
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_says_how_many_inputs_it_tried() {
+        assert_eq!(executed("#4096\tpulse  cov: 3311 ft: 9000 corp: 400/12Kb exec/s: 2048"), Some(4_096));
+        assert_eq!(executed("stat::number_of_executed_units: 4200351"), Some(4_200_351));
+        for other in ["stat::peak_rss_mb: 300", "INFO: seed corpus: files: 40", "", "#", "==12== ERROR: libFuzzer"] {
+            assert_eq!(executed(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_row_says_what_a_target_came_to() {
+        let row = Outcome { target: "x".to_owned(), took: Duration::from_secs(606), inputs: 77, found: false };
+        assert_eq!(row.to_string(), "| `x` | 10.1 | 77 | none |");
+    }
 }
