@@ -162,10 +162,16 @@ pub struct Step {
 
 /// A generator of numbers (SplitMix64): small, and the same on every machine and in every version.
 #[derive(Clone, Debug)]
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
+    /// The same seed always gives the same numbers.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Any number.
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -173,18 +179,20 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    /// A number below `end`; 0 where there is none.
+    pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end.max(1) as u64).unwrap_or(0)
     }
 
-    fn between(&mut self, from: u64, to: u64) -> u64 {
+    /// A number from `from` to `to`, both included.
+    pub fn between(&mut self, from: u64, to: u64) -> u64 {
         from + self.next() % (to - from + 1)
     }
 }
 
 /// The plan for at least `time`: every kind once in a shuffled order, then again in another, until the time is full.
 pub fn plan(seed: u64, breakable: &Breakable, time: Duration) -> Vec<Step> {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let (mut plan, mut length, mut deck) = (Vec::new(), Duration::ZERO, Vec::new());
     while length < time && !breakable.kinds.is_empty() {
         if deck.is_empty() {

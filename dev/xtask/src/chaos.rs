@@ -1,5 +1,6 @@
 //! `cargo xtask chaos`: the plan of faults at length, in release mode, with services of its own.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -28,13 +29,19 @@ pub fn run(options: &Options) -> Result<()> {
     for (what, made) in test::clients(&place) {
         made.unwrap_or_else(|e| println!("LEFT OUT: {what}: {e:#}"));
     }
-    let packages = ["-p", "chat-server", "-p", "chat-tui", "-p", "chat-chaos"];
-    let (profile, folder) = if options.dev { (None, "debug") } else { (Some("--release"), "release") };
-    sh::run(sh::cargo().args(["build", "--locked", "--bins"]).args(profile).args(packages))?;
+    let folder = programs(options.dev)?;
     // Chaos breaks what it stands on, and so starts services of its own; Kafka's jars must be there.
-    let mut chaos = Command::new(sh::target().join(folder).join("chat-chaos"));
+    let mut chaos = Command::new(folder.join("chat-chaos"));
     if options.rest.iter().any(|word| word.contains("kafka")) {
         chaos.env(chat_kafka::CLASSPATH, jars::install(&place.join("kafka"))?);
     }
     sh::run(chaos.args(&options.rest).env("CHAT_E2E_DIR", &place))
+}
+
+/// Builds the programs under test and those that test them; gives the folder in which they are.
+pub fn programs(dev: bool) -> Result<PathBuf> {
+    let packages = ["-p", "chat-server", "-p", "chat-tui", "-p", "chat-chaos"];
+    let (profile, folder) = if dev { (None, "debug") } else { (Some("--release"), "release") };
+    sh::run(sh::cargo().args(["build", "--locked", "--bins"]).args(profile).args(packages))?;
+    Ok(sh::target().join(folder))
 }

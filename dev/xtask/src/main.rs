@@ -11,6 +11,7 @@ mod kafka;
 mod services;
 mod setup;
 mod sh;
+mod soak;
 mod test;
 mod try_deb;
 mod up;
@@ -38,6 +39,8 @@ enum Task {
     Web,
     /// Break nodes, services, networks, disks and clocks by a plan that one number makes, and check every promise.
     Chaos(chaos::Options),
+    /// Put half an hour of mixed load on one server, and check that it holds no more in the end than before.
+    Soak(soak::Options),
     /// Record the README's demo and screens anew from the real programs.
     Demo(demo::Options),
     /// Make the Debian packages of both programs.
@@ -60,6 +63,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test(options) => test::run(&options),
         Task::Web => web::run(),
         Task::Chaos(options) => chaos::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Deb(options) => deb::run(&options).map(|_| ()),
         Task::TryDeb(options) => try_deb::run(&options),
