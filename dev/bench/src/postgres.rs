@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chat_common::SystemClock;
+use chat_server::storage::Store;
 use chat_server::storage::postgres::{PostgresOptions, PostgresStore};
 use clap::Args;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
