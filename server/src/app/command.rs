@@ -21,6 +21,11 @@ const EX_USAGE: u8 = 64;
 /// sysexits: the configuration is wrong.
 const EX_CONFIG: u8 = 78;
 
+/// Threads for work that blocks: the few readers of the embedded store, passwords, names that are looked up. Without a
+/// bound a machine that has no core to spare gets another one whenever work comes before the last thread has gone to rest,
+/// and keeps all that are used now and then. What waits for one of these would else wait for a core.
+const BLOCKING: usize = 32;
+
 /// The program.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -123,7 +128,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let flags = cli.flags;
             let config = load(flags.clone())?;
             let log = telemetry::start(&config.log);
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING).build()?;
             let code = runtime.block_on(serve(config, log, &|| load(flags.clone())))?;
             // What still hangs after the time of a stop must not hold the process.
             runtime.shutdown_background();
