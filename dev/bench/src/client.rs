@@ -56,6 +56,17 @@ impl Client {
 
     /// Emits `event` and waits for its acknowledgement; other packets are passed over.
     pub async fn request(&mut self, event: &str, payload: &Value) -> Result<Value> {
+        let answer = self.ask(event, payload).await?;
+        let mut args: Vec<Value> = serde_json::from_str(&answer)?;
+        let reply = args.pop().context("an empty acknowledgement")?;
+        if reply["ok"] != json!(true) {
+            bail!("{event}: {reply}");
+        }
+        Ok(reply)
+    }
+
+    /// The same, with the acknowledgement as it came: JSON that nobody has read.
+    pub async fn ask(&mut self, event: &str, payload: &Value) -> Result<String> {
         self.acks += 1;
         let id = self.acks;
         let prefix = self.prefix();
@@ -64,12 +75,7 @@ impl Client {
         loop {
             let packet = self.packet().await?;
             if packet.starts_with(&wanted) {
-                let mut args: Vec<Value> = serde_json::from_str(&packet[wanted.len() - 1..])?;
-                let reply = args.pop().context("an empty acknowledgement")?;
-                if reply["ok"] != json!(true) {
-                    bail!("{event}: {reply}");
-                }
-                return Ok(reply);
+                return Ok(packet[wanted.len() - 1..].to_owned());
             }
         }
     }

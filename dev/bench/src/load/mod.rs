@@ -1,27 +1,33 @@
 //! `chat-bench load`: the same load on ours and on what one would use instead, each on one core, the generator on another.
 
+mod about;
 mod floor;
 mod frame;
 mod generator;
 mod histogram;
 mod machine;
+mod outcome;
 mod packet;
 mod peer;
+mod people;
 mod record;
+mod report;
+mod results;
 mod rig;
 mod scene;
 mod socket;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 pub use floor::serve as floor_server;
 use machine::Cores;
 use peer::{Peer, Setup};
-use record::{Record, Results, medians};
+use record::{Record, medians};
+use results::Results;
 use scene::{Effort, Scene};
 
 /// What to measure, on what.
@@ -42,6 +48,15 @@ pub struct Options {
     /// Connections of the scenes with thousands.
     #[arg(long, default_value_t = 5_000)]
     many: usize,
+    /// Messages stored at the most.
+    #[arg(long, default_value_t = 1_000_000)]
+    stored: usize,
+    /// Writes the tables, plots and goals of docs/performance.md anew; kinds of load that are not measured now stay as they were.
+    #[arg(long)]
+    docs: bool,
+    /// The same from the results that are there; measures nothing.
+    #[arg(long, conflicts_with = "docs")]
+    render: bool,
     /// Where the results go as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -52,6 +67,12 @@ pub struct Options {
 
 /// Measures and prints.
 pub async fn run(bin: &Path, options: &Options) -> Result<()> {
+    // Cargo starts programs where it is called; the docs are the repository's.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("no repository")?;
+    if options.render {
+        return report::write(&Results::read(&root.join(report::RESULTS))?, root);
+    }
+    let begun = Instant::now();
     let cores = Cores::choose()?;
     let descriptors = machine::descriptors();
     if !cores.apart {
@@ -60,15 +81,23 @@ pub async fn run(bin: &Path, options: &Options) -> Result<()> {
     println!("server on one core, generator on another; {descriptors} file descriptors each");
     let node = std::env::var_os("CHAT_BENCH_NODE").map(PathBuf::from);
     let setup = Setup { bin: bin.to_owned(), node, cores, more: options.more.clone() };
-    let effort = Effort { span: Duration::from_secs(options.seconds), many: options.many };
+    let span = Duration::from_secs(options.seconds);
+    let effort = Effort { span, many: options.many, stored: options.stored };
     let scenes = if options.scene.is_empty() { Scene::value_variants() } else { &options.scene };
     let peers = if options.peer.is_empty() { Peer::value_variants() } else { &options.peer };
-    let mut results = Results::default();
+    let mut results = Results { about: about::about(&setup), ..Results::default() };
     for scene in scenes {
         results.records.extend(measure(*scene, peers, &setup, effort, options.rounds).await);
     }
     if let Some(path) = &options.json {
         results.write(path)?;
+    }
+    println!("took {} s", begun.elapsed().as_secs());
+    if options.docs {
+        let path = root.join(report::RESULTS);
+        results.keep(Results::read(&path)?);
+        report::write(&results, root)?;
+        results.write(&path)?;
     }
     Ok(())
 }

@@ -1,12 +1,10 @@
 //! What was measured: rows of named figures, printed as they come, kept as JSON.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::rig::Outcome;
+use super::outcome::Outcome;
 
 /// Figures of one kind of load on one server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +51,7 @@ pub const COLUMNS: &[Column] = &[
     column("connects", "connections/s", 0),
     column("connect_cpu", "server CPU a connection, µs", 0),
     column("memory", "resident a connection, KiB", 1),
+    column("ready", "ready after, ms", 0),
     column("resident", "resident, MiB", 1),
     column("idle", "idle: server's core, %", 2),
     column("sync_p50", "the disk's sync p50, ms", 2),
@@ -149,22 +148,6 @@ fn median(mut values: Vec<f64>) -> f64 {
         0 => f64::NAN,
         n if n % 2 == 0 => f64::midpoint(values[n / 2 - 1], values[n / 2]),
         n => values[n / 2],
-    }
-}
-
-/// A run's rows, and under what they came about.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Results {
-    /// When, which machine, which versions: for a person.
-    pub about: BTreeMap<String, String>,
-    pub records: Vec<Record>,
-}
-
-impl Results {
-    /// Into a file.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self)?;
-        std::fs::write(path, text + "\n").with_context(|| format!("{}", path.display()))
     }
 }
 

@@ -6,20 +6,26 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use futures_util::{StreamExt, TryStreamExt};
-use serde_json::json;
+use anyhow::{Result, bail};
 use tempfile::TempDir;
 
-use super::generator::{Generator, Own, Tally};
+use super::generator::{Generator, Own};
 use super::machine::nanos;
+use super::outcome::Outcome;
 use super::peer::{Peer, Setup};
+use super::people::{auths, make};
 use super::socket::{Plan, Stage};
-use crate::client::{Client, guest};
 use crate::process::Server;
 
 /// What a burst may take before the run counts as failed.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What entering may take.
+const ENTRY: Duration = Duration::from_secs(120);
+/// A server is calm that uses less of its core, for such a stretch; it gets so long to become it.
+const CALM: f64 = 0.04;
+const STRETCH: Duration = Duration::from_millis(300);
+const CALMING: Duration = Duration::from_secs(30);
 
 /// Who connects where.
 #[derive(Clone, Copy, Debug)]
@@ -44,45 +50,15 @@ pub struct Rig {
     data: TempDir,
 }
 
-/// What a load came to.
-pub struct Outcome {
-    pub sent: u64,
-    /// Deliveries that there should be.
-    pub wanted: u64,
-    /// While the load lasted, the wait for its end not counted.
-    pub wall: Duration,
-    /// The server's CPU time, its end's wait counted.
-    pub cpu: Duration,
-    /// The share of the generator's core that it took.
-    pub own: f64,
-    pub tally: Tally,
-    /// Whether what came is what was sent: each message once at each reader, by the sum of their numbers.
-    pub exact: bool,
-}
-
-impl Outcome {
-    /// Deliveries of those that there should be, 0 to 1.
-    #[expect(clippy::cast_precision_loss, reason = "a figure")]
-    pub fn share(&self) -> f64 {
-        self.tally.deliveries as f64 / self.wanted.max(1) as f64
-    }
-
-    /// Server CPU per delivery, µs.
-    #[expect(clippy::cast_precision_loss, reason = "a figure")]
-    pub fn cpu_us(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / self.tally.deliveries.max(1) as f64
-    }
-}
-
 impl Rig {
     /// Starts the server and lets everyone in.
     pub async fn start(setup: &Setup, peer: Peer, crowd: Crowd) -> Result<Self> {
-        let data = tempfile::tempdir()?;
-        let server = peer.start(setup, data.path())?;
-        Self::enter(setup, peer, crowd, server, data).await
+        Self::start_in(setup, peer, crowd, tempfile::tempdir()?).await
     }
 
-    async fn enter(setup: &Setup, peer: Peer, crowd: Crowd, server: Server, data: TempDir) -> Result<Self> {
+    /// The same on data that is there.
+    pub async fn start_in(setup: &Setup, peer: Peer, crowd: Crowd, data: TempDir) -> Result<Self> {
+        let server = peer.start(setup, data.path())?;
         let rooms: Vec<Rc<str>> = (0..crowd.rooms).map(|i| format!("bench-{i}").into()).collect();
         let mut generator = Generator::new(&server.url)?;
         let readers = crowd.rooms * crowd.readers;
@@ -95,12 +71,14 @@ impl Rig {
             let room = (i < readers).then(|| Rc::clone(&rooms[i % crowd.rooms]));
             Rc::new(Plan { space: wire.space, auth, join: wire.join, rooms: room.into_iter().collect() })
         });
-        generator.connect(plans.collect(), 64, Duration::from_secs(60))?;
+        generator.connect(plans.collect(), 64, ENTRY)?;
         let senders = readers..readers + crowd.senders;
-        Ok(Self { server, generator, peer, crowd, rooms, senders, data })
+        let mut rig = Self { server, generator, peer, crowd, rooms, senders, data };
+        rig.calm()?;
+        Ok(rig)
     }
 
-    /// So many more readers, over all rooms in turn.
+    /// So many more readers, as many in each room.
     pub async fn join(&mut self, setup: &Setup, more: usize) -> Result<()> {
         let first = self.generator.sockets.len();
         let auths = setup.cores.on_all(auths(self.peer, &self.server.url, first..first + more)).await?;
@@ -109,7 +87,9 @@ impl Rig {
             let rooms = vec![Rc::clone(&self.rooms[i % self.rooms.len()])];
             Rc::new(Plan { space: wire.space, auth, join: wire.join, rooms })
         });
-        self.generator.connect(plans.collect(), 64, Duration::from_secs(60))
+        self.generator.connect(plans.collect(), 64, ENTRY)?;
+        self.crowd.readers += more / self.crowd.rooms;
+        self.calm()
     }
 
     /// Ends all connections at once and makes them anew at once, until all are in their rooms.
@@ -119,6 +99,12 @@ impl Rig {
         self.generator.count_from_here();
         drop(sockets);
         self.generator.connect(plans, usize::MAX, patience)
+    }
+
+    /// Ends the server; its data stay.
+    pub fn into_data(self) -> TempDir {
+        drop(self.server);
+        self.data
     }
 
     /// The folder with the server's data.
@@ -131,6 +117,19 @@ impl Rig {
         let end = self.generator.now() + nanos(span);
         while self.generator.now() < end {
             self.generator.turn(Some(end))?;
+        }
+        Ok(())
+    }
+
+    /// Until what the entering told everybody is over.
+    fn calm(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < CALMING {
+            let cpu = self.server.cpu()?;
+            self.rest(STRETCH)?;
+            if self.server.cpu()?.saturating_sub(cpu) < STRETCH.mul_f64(CALM) {
+                break;
+            }
         }
         Ok(())
     }
@@ -281,27 +280,4 @@ struct Run {
     first: u64,
     sent: u64,
     wall: Duration,
-}
-
-/// What each connection says at CONNECT: a guest of its own at ours.
-async fn auths(peer: Peer, url: &str, who: Range<usize>) -> Result<Vec<String>> {
-    if peer != Peer::Ours {
-        return Ok(who.map(|i| json!({"token": format!("p{i}x")}).to_string()).collect());
-    }
-    let http = reqwest::Client::new();
-    let names = who.map(|i| {
-        let http = http.clone();
-        async move { anyhow::Ok(json!({"token": guest(&http, url, &format!("p{i}x")).await?}).to_string()) }
-    });
-    futures_util::stream::iter(names).buffered(64).try_collect().await.context("guests")
-}
-
-/// Makes the rooms.
-async fn make(url: &str, rooms: &[Rc<str>]) -> Result<()> {
-    let token = guest(&reqwest::Client::new(), url, "maker").await?;
-    let mut maker = Client::connect(url, "/chat", &json!({"token": token})).await?;
-    for room in rooms {
-        maker.request("room:create", &json!({"room": &**room})).await?;
-    }
-    Ok(())
 }

@@ -19,9 +19,7 @@ pub async fn idle(setup: &Setup, peer: Peer, effort: Effort) -> Result<Vec<Recor
     let mut rig = Rig::start(setup, peer, few).await?;
     rig.rest(Duration::from_millis(500))?;
     let empty = rig.server.resident()?;
-    let (cpu, begun) = (rig.server.cpu()?, Instant::now());
     rig.join(setup, effort.many).await?;
-    let (cpu, took) = (rig.server.cpu()?.saturating_sub(cpu), begun.elapsed());
     // What joining told everyone has to be over.
     rig.rest(Duration::from_secs(6))?;
     let full = rig.server.resident()?;
@@ -36,9 +34,7 @@ pub async fn idle(setup: &Setup, peer: Peer, effort: Effort) -> Result<Vec<Recor
         Record::new("idle", peer.key())
             .with("memory", memory / many)
             .with("resident", resident)
-            .with("idle", idle * 100.0)
-            .with("connect_cpu", cpu.as_secs_f64() * 1e6 / many)
-            .with("connects", many / took.as_secs_f64()),
+            .with("idle", idle * 100.0),
     ])
 }
 

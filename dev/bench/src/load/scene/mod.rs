@@ -3,6 +3,9 @@
 mod crowd;
 mod durable;
 mod fanout;
+mod growth;
+mod peak;
+mod stored;
 
 use std::time::Duration;
 
@@ -23,12 +26,22 @@ pub enum Scene {
     Heavy,
     /// The same with 2,000 messages a second: 800,000.
     Flood,
+    /// The highest rate into a room of 400 with p99 below 100 ms.
+    Peak,
+    /// 1,000 rooms of 10 sockets, 2,000 messages a second over all.
+    Rooms,
     /// 5,000 connections that do nothing: memory and CPU.
     Idle,
     /// The same connections, ended and back all at once.
     Storm,
     /// 1, 64 and 1,000 senders that wait for their answers.
     Durable,
+    /// History pages, searches, sends and the start with up to a million messages stored.
+    Stored,
+    /// A room of 50 to 1,600 sockets.
+    Sockets,
+    /// 1,000 sockets in 1 to 1,000 rooms.
+    Spread,
 }
 
 /// How long and how often.
@@ -38,6 +51,8 @@ pub struct Effort {
     pub span: Duration,
     /// Connections of the scenes with thousands.
     pub many: usize,
+    /// Messages stored at the most.
+    pub stored: usize,
 }
 
 impl Scene {
@@ -52,7 +67,7 @@ impl Scene {
     /// Whether `peer` can be asked for it.
     pub fn is_for(self, peer: Peer) -> bool {
         // The others keep nothing.
-        self != Self::Durable || peer == Peer::Ours
+        !matches!(self, Self::Durable | Self::Stored) || peer == Peer::Ours
     }
 
     /// Measures it once.
@@ -65,6 +80,11 @@ impl Scene {
             Self::Idle => crowd::idle(setup, peer, effort).await,
             Self::Storm => crowd::storm(setup, peer, effort).await,
             Self::Durable => durable::sends(setup, peer, effort).await,
+            Self::Peak => peak::search(setup, peer, effort).await,
+            Self::Rooms => growth::many_rooms(setup, peer, effort).await,
+            Self::Stored => stored::curve(setup, peer, effort).await,
+            Self::Sockets => growth::sockets(setup, peer, effort).await,
+            Self::Spread => growth::rooms(setup, peer, effort).await,
         }
     }
 }
