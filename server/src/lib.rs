@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod lifecycle;
 pub mod listen;
 pub mod measure;
+pub mod outbound;
 pub mod relay;
 pub mod rest;
 pub mod service;

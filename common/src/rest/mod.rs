@@ -1,11 +1,5 @@
 //! Bodies of the REST interface under `/api/v1`. Where a request is also an event, the reply is the event's.
 
-use serde::{Deserialize, Serialize};
-
-use crate::event::server::ServerRole;
-use crate::model::{RoomKind, User};
-use crate::{ClientId, ErrorBody, RoomName, Seq, Timestamp, UserName};
-
 /// Ties a derive of `ToSchema` to the feature, keeps secrets out of `Debug` where said.
 macro_rules! secret_debug {
     ($($t:ident),+ $(,)?) => {
@@ -16,6 +10,16 @@ macro_rules! secret_debug {
         })+
     };
 }
+
+mod hooks;
+
+use serde::{Deserialize, Serialize};
+
+pub use hooks::*;
+
+use crate::event::server::ServerRole;
+use crate::model::{RoomKind, User};
+use crate::{ClientId, ErrorBody, RoomName, Seq, Timestamp, UserName};
 
 /// Every failure: `{"error": {…}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +123,7 @@ pub struct Session {
     /// Who one is.
     pub user: User,
 }
-secret_debug!(Register, Login, Refresh, Logout, Session, PatchMe, NewToken, NewHook, NewInvite);
+secret_debug!(Register, Login, Refresh, Logout, Session, PatchMe, NewToken, NewInvite);
 
 /// `GET /me`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -334,47 +338,6 @@ pub struct PatchMessage {
     /// The new text.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::written::Text))]
     pub text: String,
-}
-
-/// `POST /rooms/{room}/hooks`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct CreateHook {
-    /// The name of the bot that speaks for it.
-    #[cfg_attr(feature = "openapi", schema(value_type = crate::written::AccountName))]
-    pub name: UserName,
-}
-
-/// An incoming webhook as listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct HookInfo {
-    /// To delete it by.
-    pub id: String,
-    /// Its bot.
-    pub name: UserName,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// `POST /rooms/{room}/hooks` → 201; the `url` is whole and shown once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct NewHook {
-    /// To delete it by.
-    pub id: String,
-    /// Its bot.
-    pub name: UserName,
-    /// Where to post; shown once.
-    pub url: String,
-}
-
-/// `GET /rooms/{room}/hooks`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Hooks {
-    /// Newest first.
-    pub hooks: Vec<HookInfo>,
 }
 
 /// `POST /admin/invites`

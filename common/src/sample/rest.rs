@@ -4,15 +4,16 @@ use super::{Sample, ana, at, cursor, key, later, lobby, name, sample};
 use crate::event::server::ServerRole;
 use crate::model::{Role, RoomKind};
 use crate::rest::{
-    Audit, AuditLine, CreateHook, CreateInvite, CreateToken, ErrorReply, Guest, HookInfo, Hooks, Login, Logout, Me,
-    NewHook, NewInvite, NewToken, PatchMe, PatchMessage, PatchRoom, PostMessage, Posted, PutBan, PutMember, Readiness,
-    Refresh, Register, Registration, Scope, ServerAccess, Session, SessionInfo, Sessions, TokenInfo, Tokens, UserInfo,
-    Users,
+    Audit, AuditLine, CreateHook, CreateInvite, CreateOutgoing, CreateToken, DeadLetter, DeadLetters, ErrorReply,
+    Guest, HookInfo, Hooks, Login, Logout, Me, NewHook, NewInvite, NewOutgoing, NewSigning, NewToken, OutgoingInfo,
+    Outgoings, PatchMe, PatchMessage, PatchRoom, PostMessage, Posted, PutBan, PutMember, Readiness, Refresh, Register,
+    Registration, Resend, Resent, Scope, ServerAccess, Session, SessionInfo, Sessions, TokenInfo, Tokens, Told,
+    UserInfo, Users,
 };
 use crate::{ErrorBody, Seq};
 
 pub(super) fn all() -> Vec<Sample> {
-    [sessions(), own(), rooms(), admin()].into_iter().flatten().collect()
+    [sessions(), own(), rooms(), outgoing(), admin()].into_iter().flatten().collect()
 }
 
 fn sessions() -> Vec<Sample> {
@@ -110,9 +111,54 @@ fn rooms() -> Vec<Sample> {
         sample("POST /rooms/{room}/hooks", &CreateHook { name: name("ci") }),
         sample(
             "POST /rooms/{room}/hooks → 201",
-            &NewHook { id: "h1".into(), name: name("ci"), url: "https://chat.example/hooks/h1/s".into() },
+            &NewHook {
+                id: "h1".into(),
+                name: name("ci"),
+                url: "https://chat.example/hooks/h1/s".into(),
+                signing_secret: "s3".into(),
+            },
         ),
         sample("GET /rooms/{room}/hooks", &Hooks { hooks: vec![hook()] }),
+    ]
+}
+
+fn outgoing() -> Vec<Sample> {
+    let info = || OutgoingInfo {
+        id: "o1".into(),
+        url: "https://bot.example/chat".into(),
+        events: vec![Told::MessageCreated, Told::MemberJoined],
+        bots: false,
+        created_at: at(),
+        seq: Seq(40),
+        waiting: 1,
+        dead: 1,
+        failing_since: Some(at()),
+        fault: Some("it answered 500".into()),
+        disabled_at: Some(later()),
+    };
+    let letter = DeadLetter {
+        delivery: "msg_e1_o1_40".into(),
+        event: Told::MessageCreated,
+        seq: Some(Seq(40)),
+        at: at(),
+        attempts: 12,
+        fault: "it answered 500".into(),
+        again: false,
+    };
+    let create = CreateOutgoing {
+        url: "https://bot.example/chat".into(),
+        events: Some(vec![Told::MessageCreated, Told::MemberJoined]),
+        bots: false,
+    };
+    let secret = || "whsec_…".to_owned();
+    vec![
+        sample("POST /rooms/{room}/outgoing", &create),
+        sample("POST /rooms/{room}/outgoing → 201", &NewOutgoing { info: info(), signing_secret: secret() }),
+        sample("POST /rooms/{room}/outgoing/{id}/rotate → 200", &NewSigning { signing_secret: secret() }),
+        sample("GET /rooms/{room}/outgoing", &Outgoings { outgoing: vec![info()] }),
+        sample("GET /rooms/{room}/outgoing/{id}/dead", &DeadLetters { dead: vec![letter] }),
+        sample("POST /rooms/{room}/outgoing/{id}/resend", &Resend { delivery: Some("msg_e1_o1_40".into()) }),
+        sample("POST /rooms/{room}/outgoing/{id}/resend → 202", &Resent { count: 1 }),
     ]
 }
 

@@ -8,7 +8,7 @@ const SERVER: Rules = Rules {
     own_names: &["chat_server"],
     layers: &[
         &["domain", "measure", "testing", "trail"],
-        &["listen", "storage"],
+        &["listen", "outbound", "storage"],
         // Presence, the order of delivery and the repair of holes read the store's traits.
         &["config", "lifecycle"],
         &["cluster"],

@@ -1,10 +1,11 @@
 //! Private instances of real services, each on a free port of 127.0.0.1 and in a temporary folder of its own:
-//! [`Postgres`], [`Redis`], [`Nginx`], [`HaProxy`]. They end with the process that started them, however that ends
+//! [`Postgres`], [`Redis`], [`Nginx`], [`HaProxy`], [`Alertmanager`]. They end with the process that started them, however that ends
 //! ([`Guarded`]), and can be killed, stopped and started again on the same port, which is what tests of faults are
 //! about.
 //!
 //! Blocking and small on purpose: `cargo xtask` must compile in seconds. Installing packages is xtask's.
 
+mod alertmanager;
 mod guard;
 mod postgres;
 mod proxy;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+pub use alertmanager::Alertmanager;
 pub use guard::Guarded;
 pub use postgres::{Postgres, Safety, create_database, has_postgres};
 pub use proxy::{HaProxy, Nginx, haproxy_accepts, nginx_accepts};

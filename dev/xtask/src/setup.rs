@@ -10,7 +10,7 @@ use crate::sh;
 /// What to set up.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also what the tests need: Node.js, Python 3, Chromium, PostgreSQL, Redis, nginx, HAProxy, Prometheus, Java with Maven.
+    /// Also what the tests need: Node.js, Python 3, Chromium, PostgreSQL, Redis, nginx, HAProxy, Prometheus, Alertmanager, Java with Maven.
     #[arg(long)]
     tests: bool,
 }
@@ -59,6 +59,11 @@ const TESTS: &[Need] = &[
         present: || chat_services::find("promtool").is_some() && chat_services::find("prometheus").is_some(),
     },
     Need { what: "libfaketime", packages: &["libfaketime"], present: || chat_services::faketime().is_some() },
+    Need {
+        what: "Alertmanager",
+        packages: &["prometheus-alertmanager"],
+        present: || chat_services::find("prometheus-alertmanager").is_some(),
+    },
     Need { what: "HAProxy", packages: &["haproxy"], present: || chat_services::find("haproxy").is_some() },
     Need {
         what: "a Java runtime",

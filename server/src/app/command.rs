@@ -217,7 +217,7 @@ async fn ask(config: &Config, request: Request) -> anyhow::Result<Reply> {
     // Nobody is connected, so nobody has to be told: the signals are dropped with their end.
     let (bus, _signals) = LocalBus::new();
     let services = Arc::new(Services::new(open::parts(config, store, Arc::new(bus), node::new_id()?)?));
-    let reply = admin::execute(&Desk { services: services.clone(), overview: None }, request).await;
+    let reply = admin::execute(&Desk { services: services.clone(), overview: None, base: None }, request).await;
     services.drain().await;
     services.store.close().await;
     Ok(reply?)

@@ -6,6 +6,7 @@ mod feed;
 mod node;
 mod notify;
 mod open;
+mod outgoing;
 mod reload;
 
 use std::net::SocketAddr;
@@ -108,6 +109,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let watched = gateway.clone();
     life.worker("gateway", async move { watched.ended().await });
     let feed = feed::start(&config, &services, &tap, &life)?;
+    outgoing::start(&config, &services, &tap, &life, id);
     let (routes, relay) = relay(&config, address, &gateway, &services, bus, heard)?;
     if let Some(relay) = relay.clone() {
         life.worker("relay", async move { relay.ended().await });
@@ -143,7 +145,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     });
     match admin::bind(&config.data_dir) {
         Ok(bound) => {
-            let desk = Desk { services: services.clone(), overview: Some(overview) };
+            let scheme = if config.tls.is_some() { "https" } else { "http" };
+            let base = Some(format!("{scheme}://{address}"));
+            let desk = Desk { services: services.clone(), overview: Some(overview), base };
             life.worker("admin socket", admin::serve(bound, desk, life.drain.clone()));
         }
         // The chat works without it; `chat-server user …` then needs the server stopped.

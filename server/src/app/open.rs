@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 
 use crate::cluster::Bus;
 use crate::config::{Config, Database, Durability};
+use crate::outbound::Outbound;
 use crate::service::Parts;
 use crate::service::accounts::Auth;
 use crate::storage::postgres::{PostgresOptions, PostgresStore};
@@ -116,5 +117,9 @@ pub fn parts(config: &Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, node: No
         },
         node,
         auth: auth(config)?.with_access_life(config.auth.access_token_life()),
+        outbound: {
+            let allowed = config.outgoing_allow.clone();
+            Outbound::new(Arc::new(move |address| allowed.iter().any(|range| range.contains(address))))
+        },
     })
 }

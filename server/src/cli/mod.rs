@@ -12,8 +12,10 @@ mod db;
 mod doctor;
 mod export;
 mod healthcheck;
+mod hook;
 mod invite;
 mod man;
+mod outgoing;
 mod password;
 mod progress;
 mod room;
@@ -63,6 +65,10 @@ pub enum Command {
     User(Asking<user::Command>),
     /// Invitations to register: create, list, delete
     Invite(Asking<invite::Command>),
+    /// Webhooks that post into a room: add, list, rotate, delete
+    Hook(Asking<hook::Command>),
+    /// Webhooks that tell what happens in a room: add, list, rotate, enable, dead, resend, delete
+    Outgoing(Asking<outgoing::Command>),
     /// Rooms: list, show, create, set, retention, transfer, delete
     Room(Asking<room::Command>),
     /// API tokens: list, revoke
@@ -150,6 +156,8 @@ impl Command {
             Self::Serve => Job::Serve,
             Self::User(asking) => ask(asking)?,
             Self::Invite(asking) => ask(asking)?,
+            Self::Hook(asking) => ask(asking)?,
+            Self::Outgoing(asking) => ask(asking)?,
             Self::Room(asking) => ask(asking)?,
             Self::Token(asking) => ask(asking)?,
             Self::Ban(asking) => ask(asking)?,

@@ -67,6 +67,44 @@ fn write_reply(out: &mut String, reply: &Reply) -> fmt::Result {
                 invite.expires_at
             )
         }
+        Reply::Hook { hook } => write!(
+            out,
+            "webhook: {}\naddress: {}\nsigning secret: {}\n(they are shown only now; behind a proxy the address \
+             begins with the proxy's)",
+            hook.name, hook.url, hook.signing_secret
+        ),
+        Reply::Hooks { hooks } => {
+            lines(&mut out, hooks.iter().map(|h| format!("{}  {:<33} since {}", h.id, h.name.as_str(), h.created_at)))
+        }
+        Reply::Outgoing { made } => write!(
+            out,
+            "outgoing webhook: {}\nsigning secret: {}\n(the secret is shown only now)",
+            made.info.id, made.signing_secret
+        ),
+        Reply::Outgoings { outgoing } => lines(
+            &mut out,
+            outgoing.iter().map(|o| {
+                let events: Vec<_> = o.events.iter().map(|e| e.as_str()).collect();
+                let state = match (&o.disabled_at, &o.failing_since, &o.fault) {
+                    (Some(at), _, fault) => format!("DISABLED since {at}: {}", fault.as_deref().unwrap_or("-")),
+                    (None, Some(at), fault) => format!("failing since {at}: {}", fault.as_deref().unwrap_or("-")),
+                    _ => "well".to_owned(),
+                };
+                let (waiting, dead) = (o.waiting, o.dead);
+                format!("{}  {}  {}  {waiting} waiting, {dead} dead  {state}", o.id, o.url, events.join(","))
+            }),
+        ),
+        Reply::Signing { signing } => {
+            write!(out, "signing secret: {}\n(it is shown only now)", signing.signing_secret)
+        }
+        Reply::Dead { dead } => lines(
+            &mut out,
+            dead.iter().map(|d| {
+                let again = if d.again { "  (is sent again)" } else { "" };
+                format!("{}  {}  {}  {} tries  {}{again}", d.delivery, d.event.as_str(), d.at, d.attempts, d.fault)
+            }),
+        ),
+        Reply::Resent { count } => write!(out, "{count} will be sent again"),
         Reply::Invites { invites } => {
             lines(out, invites.iter().map(|i| format!("{}  {} left  until {}", i.id, i.uses_left, i.expires_at)))
         }

@@ -56,6 +56,7 @@ pub struct File {
     pub(super) transports: Option<Transports>,
     pub(super) allow_origin: Option<Vec<Origin>>,
     pub(super) trusted_proxy: Option<Vec<Cidr>>,
+    pub(super) outgoing_allow: Option<Vec<Cidr>>,
     #[serde(default, deserialize_with = "log_filter")]
     pub(super) log: Option<String>,
     pub(super) log_format: Option<LogFormat>,
@@ -217,6 +218,7 @@ impl From<&Config> for File {
             transports: Some(c.transports),
             allow_origin: Some(c.allow_origin.clone()),
             trusted_proxy: Some(c.trusted_proxy.clone()),
+            outgoing_allow: Some(c.outgoing_allow.clone()),
             log: Some(c.log.filter.clone()),
             log_format: Some(c.log.format),
             auth: Some(c.auth.clone()),

@@ -75,6 +75,9 @@ pub struct Flags {
     /// A proxy (address or network) whose Forwarded headers are believed; may be repeated
     #[arg(long, global = true, env = "CHAT_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
     pub trusted_proxy: Option<Vec<Cidr>>,
+    /// A network that is not public whose addresses outgoing webhooks may call all the same; may be repeated
+    #[arg(long, global = true, env = "CHAT_OUTGOING_ALLOW", value_name = "CIDR", value_delimiter = ',')]
+    pub outgoing_allow: Option<Vec<Cidr>>,
     /// What is logged to stderr, as in warn,chat_server=debug [default: info]
     #[arg(long, global = true, env = "CHAT_LOG", value_name = "FILTER", value_parser = super::log::filter)]
     pub log: Option<String>,

@@ -77,6 +77,8 @@ pub struct Config {
     pub allow_origin: Vec<Origin>,
     /// Proxies whose word about the client is taken.
     pub trusted_proxy: Vec<Cidr>,
+    /// Networks that are not public and that outgoing webhooks may call all the same.
+    pub outgoing_allow: Vec<Cidr>,
     /// What is logged and how.
     pub log: Log,
     /// As clients are told it.
@@ -244,6 +246,7 @@ impl Config {
             transports: flags.transports.or(file.transports).unwrap_or_default(),
             allow_origin: flags.allow_origin.or(file.allow_origin).unwrap_or_default(),
             trusted_proxy: flags.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
+            outgoing_allow: flags.outgoing_allow.or(file.outgoing_allow).unwrap_or_default(),
             log: Log {
                 filter: flags.log.or(file.log).unwrap_or(log_default.filter),
                 format: flags.log_format.or(file.log_format).unwrap_or(log_default.format),

@@ -31,6 +31,12 @@ impl Failure {
         ErrorBody::invalid(field, message).into()
     }
 
+    /// With a word in front of the message that clients of another product look for.
+    pub fn with_word(mut self, word: &str) -> Self {
+        self.body.message = format!("{word}: {}", self.body.message);
+        self
+    }
+
     /// With another status than the code's own.
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;

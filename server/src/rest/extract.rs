@@ -242,7 +242,11 @@ impl<T: DeserializeOwned + Default> FromRequest<Rest> for MaybeJson<T> {
 
 /// Reads a body up to the limit; one that says beforehand that it is longer is not read at all.
 async fn whole(request: Request, rest: &Rest) -> Result<(HeaderMap, bytes::Bytes)> {
-    let max = rest.services.limits.payload_bytes;
+    whole_up_to(request, rest.services.limits.payload_bytes).await
+}
+
+/// The same with another limit.
+pub(super) async fn whole_up_to(request: Request, max: usize) -> Result<(HeaderMap, bytes::Bytes)> {
     let too_large =
         || Failure::new(ErrorCode::TooLarge, format!("the body is larger than {max} bytes; send less at once"));
     let (parts, body): (Parts, Body) = request.into_parts();
@@ -278,7 +282,8 @@ fn need_json(headers: &HeaderMap) -> Result<()> {
         .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
-fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+/// Reads a JSON object; what is wrong names its field.
+pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     // A list would be read as an object's fields in order.
     if body.trim_ascii_start().first().is_some_and(|b| *b != b'{') {
         return Err(Failure::invalid("body", "the body is not a JSON object"));

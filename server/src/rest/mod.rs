@@ -17,6 +17,7 @@ mod members;
 mod messages;
 pub mod metrics;
 mod openapi;
+mod outgoing;
 mod presence;
 mod rooms;
 mod routes;

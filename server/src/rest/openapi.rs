@@ -22,7 +22,7 @@ use utoipa::{OpenApi as _, PartialSchema, ToSchema};
         (name = "rooms", description = "Rooms"),
         (name = "members", description = "Members, moderation, presence"),
         (name = "messages", description = "Messages"),
-        (name = "hooks", description = "Webhooks"),
+        (name = "hooks", description = "Webhooks, in and out"),
         (name = "admin", description = "For admins of the server"),
         (name = "health", description = "For supervisors and balancers"),
     )

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::error::Failure;
 use super::{
-    Rest, admin, auth, cors, deadline, events, health, hooks, me, members, messages, metrics, openapi, presence, rooms,
-    search, server, sessions, tokens, watch, web,
+    Rest, admin, auth, cors, deadline, events, health, hooks, me, members, messages, metrics, openapi, outgoing,
+    presence, rooms, search, server, sessions, tokens, watch, web,
 };
 
 /// Where the interface lives.
@@ -46,6 +46,13 @@ fn v1() -> OpenApiRouter<Rest> {
         .routes(routes!(events::events))
         .routes(routes!(hooks::list, hooks::create))
         .routes(routes!(hooks::delete))
+        .routes(routes!(hooks::rotate))
+        .routes(routes!(outgoing::list, outgoing::create))
+        .routes(routes!(outgoing::delete))
+        .routes(routes!(outgoing::rotate))
+        .routes(routes!(outgoing::enable))
+        .routes(routes!(outgoing::dead))
+        .routes(routes!(outgoing::resend))
         .routes(routes!(search::search))
         .routes(routes!(presence::get))
         .routes(routes!(admin::users))
@@ -62,6 +69,12 @@ pub(super) fn parts() -> (Router<Rest>, OpenApi) {
     let (router, api) = OpenApiRouter::with_openapi(openapi::frame())
         .nest(BASE, v1())
         .routes(routes!(hooks::post))
+        .routes(routes!(hooks::slack))
+        .routes(routes!(hooks::discord))
+        .routes(routes!(hooks::github))
+        .routes(routes!(hooks::alertmanager))
+        .routes(routes!(hooks::grafana))
+        .routes(routes!(hooks::raw))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

@@ -70,6 +70,11 @@ impl Caller {
         }
     }
 
+    /// Refuses guests and API tokens, but not the owner of the machine.
+    pub(crate) fn needs_owner(&self) -> Result<()> {
+        if self.proof == Proof::Local { Ok(()) } else { self.needs_account().map(drop) }
+    }
+
     /// Whom the audit names; `None` for the owner of the machine.
     pub(crate) fn actor(&self) -> Option<UserId> {
         (self.proof != Proof::Local).then_some(self.user.id)

@@ -18,6 +18,7 @@ pub mod limiter;
 pub mod members;
 pub mod messages;
 pub mod node;
+pub mod outgoing;
 pub mod overview;
 mod page;
 pub mod presence;
@@ -45,6 +46,7 @@ pub use error::{Error, Result};
 
 use crate::cluster::Bus;
 use crate::domain::Live;
+use crate::outbound::Outbound;
 use crate::storage::{NodeId, Store};
 use crate::trail;
 
@@ -76,6 +78,10 @@ pub struct Services {
     pub counters: Arc<counters::Counters>,
     /// Wakes who blanks what is kept no longer.
     pub retention: retention::Wake,
+    /// Calls addresses that others have named.
+    pub outbound: Outbound,
+    /// Told on this node when an outgoing webhook may have something to be told.
+    pub wake: Arc<tokio::sync::Notify>,
     /// Writes that go on although nobody waits for them any more; [`Services::drain`] does.
     tasks: TaskTracker,
     /// Ends the upkeep.
@@ -98,6 +104,8 @@ pub struct Parts {
     pub node: NodeId,
     /// From the key file.
     pub auth: accounts::Auth,
+    /// Calls addresses that others have named.
+    pub outbound: Outbound,
 }
 
 impl Services {
@@ -122,6 +130,8 @@ impl Services {
             presence: presence::Presence::new(parts.node),
             counters: Arc::default(),
             retention: retention::Wake::default(),
+            outbound: parts.outbound,
+            wake: Arc::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         }

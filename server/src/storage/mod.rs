@@ -15,6 +15,7 @@ mod hooks;
 mod keep;
 mod log;
 mod nodes;
+mod outgoing;
 pub mod postgres;
 mod rooms;
 mod secret;
@@ -28,6 +29,7 @@ use keep::{BLANKED_AT_ONCE, DAY_MS, NOBODY, RESERVED};
 pub use keep::{Blanked, Keep, gone_user};
 pub use log::*;
 pub use nodes::*;
+pub use outgoing::*;
 pub use rooms::*;
 
 use async_trait::async_trait;
@@ -78,7 +80,9 @@ impl Commits {
 
 /// A whole store. `Arc<dyn Store>` is what the services hold.
 #[async_trait]
-pub trait Store: Accounts + Rooms + Log + Hooks + Nodes + Guesses + Feed + Keep + Archive + Send + Sync {
+pub trait Store:
+    Accounts + Rooms + Log + Hooks + Outgoing + Nodes + Guesses + Feed + Keep + Archive + Send + Sync
+{
     /// The lineage; constant while the store is open.
     fn epoch(&self) -> Epoch;
     /// What committing costs; on PostgreSQL the commits of messages.

@@ -39,7 +39,7 @@ async fn a_webhook_posts_into_its_room_and_no_other() {
     let said = |text: &str| ("ci".to_owned(), text.to_owned());
     assert_eq!(
         texts(&ana, "ops").await,
-        [said("build 1 (https://ci.example.org/1) passed"), said("[channel] by form")]
+        [said("**ana:** build 1 (https://ci.example.org/1) passed"), said("[channel] by form")]
     );
     assert_eq!(texts(&ana, "other").await, []);
 

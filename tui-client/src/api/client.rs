@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use chat_common::event::{history, member, presence, room};
 use chat_common::model::RoomSummary;
-use chat_common::rest::{CreateToken, Me, NewToken, PostMessage, Posted, Tokens as ApiTokens};
+use chat_common::rest::{
+    CreateHook, CreateOutgoing, CreateToken, Hooks, Me, NewHook, NewOutgoing, NewToken, Outgoings, PostMessage, Posted,
+    Tokens as ApiTokens,
+};
 use chat_common::{Cursor, ErrorCode, RoomRef};
 use reqwest::Method;
 use serde::Serialize;
@@ -163,6 +166,45 @@ impl Client {
     /// A page of members.
     pub async fn members(&self, room: &RoomRef, after: Option<&Cursor>) -> Result<member::ListReply, ApiError> {
         self.call(Method::GET, &["rooms", &room.to_string(), "members"], query(&More { after })).await
+    }
+
+    /// A room's webhooks that post.
+    pub async fn hooks(&self, room: &RoomRef) -> Result<Hooks, ApiError> {
+        self.call(Method::GET, &["rooms", &room.to_string(), "hooks"], NOTHING).await
+    }
+
+    /// Makes one; its address is shown this once.
+    pub async fn create_hook(&self, room: &RoomRef, hook: &CreateHook) -> Result<NewHook, ApiError> {
+        self.call(Method::POST, &["rooms", &room.to_string(), "hooks"], body(hook)).await
+    }
+
+    /// Gives one another address.
+    pub async fn rotate_hook(&self, room: &RoomRef, id: &str) -> Result<NewHook, ApiError> {
+        self.call(Method::POST, &["rooms", &room.to_string(), "hooks", id, "rotate"], NOTHING).await
+    }
+
+    /// Deletes one.
+    pub async fn delete_hook(&self, room: &RoomRef, id: &str) -> Result<(), ApiError> {
+        let _: serde_json::Value =
+            self.call(Method::DELETE, &["rooms", &room.to_string(), "hooks", id], NOTHING).await?;
+        Ok(())
+    }
+
+    /// A room's webhooks that tell.
+    pub async fn outgoing(&self, room: &RoomRef) -> Result<Outgoings, ApiError> {
+        self.call(Method::GET, &["rooms", &room.to_string(), "outgoing"], NOTHING).await
+    }
+
+    /// Makes one; its signing secret is shown this once.
+    pub async fn create_outgoing(&self, room: &RoomRef, hook: &CreateOutgoing) -> Result<NewOutgoing, ApiError> {
+        self.call(Method::POST, &["rooms", &room.to_string(), "outgoing"], body(hook)).await
+    }
+
+    /// Deletes one.
+    pub async fn delete_outgoing(&self, room: &RoomRef, id: &str) -> Result<(), ApiError> {
+        let _: serde_json::Value =
+            self.call(Method::DELETE, &["rooms", &room.to_string(), "outgoing", id], NOTHING).await?;
+        Ok(())
     }
 
     /// Who is present in a room.

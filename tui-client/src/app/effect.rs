@@ -3,6 +3,7 @@
 use chat_common::event::{history, member, message, presence, room, user};
 use chat_common::{ClientId, RoomName, RoomRef, Seq};
 
+use crate::command::HookAsk;
 use crate::settings::Setting;
 
 /// Something to be done outside.
@@ -29,6 +30,15 @@ pub enum Effect {
         tag: u64,
         /// What.
         ask: Box<Ask>,
+    },
+    /// Ask the server about a room's webhooks; the answer carries the tag.
+    Hook {
+        /// For the answer.
+        tag: u64,
+        /// Whose.
+        room: RoomRef,
+        /// What.
+        ask: HookAsk,
     },
     /// Enter a room and stay in it.
     Open(RoomRef),

@@ -28,7 +28,7 @@ use chat_common::{ClientId, ErrorBody, Limits, RoomName, RoomRef, Seq, Timestamp
 use crate::keymap::Keymap;
 
 pub use effect::{Alert, Ask, Effect};
-pub use msg::{Answer, Drawn, Echo, EchoState, Event, Line, Msg, RowKey, Target, Zone};
+pub use msg::{Answer, Drawn, Echo, EchoState, Event, HookAnswer, Line, Msg, RowKey, Target, Zone};
 pub use room::{Room, RoomId, Scroll};
 pub use update::update;
 
@@ -70,6 +70,8 @@ pub enum Confirmed {
     Create(RoomRef),
     /// Send what is written there as several messages.
     Split(RoomId),
+    /// Put this on the clipboard.
+    Copy(String),
 }
 
 /// One line said for a few seconds.
@@ -129,6 +131,8 @@ enum Pending {
     Profile,
     /// Somebody was blocked or not.
     Block(chat_common::UserName, bool),
+    /// A room's webhooks.
+    Hook(crate::command::HookAsk),
 }
 
 /// The whole state.

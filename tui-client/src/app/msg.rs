@@ -4,6 +4,7 @@
 use chat_common::event::server::Hint;
 use chat_common::event::{Entry, Ready, history, member, presence, room, user};
 use chat_common::model::{Member, Message, Presence, RoomSummary};
+use chat_common::rest::{HookInfo, NewHook, NewOutgoing, OutgoingInfo};
 use chat_common::{ClientId, Emoji, ErrorBody, RoomName, RoomRef, Seq, Timestamp, UserName};
 
 use super::settings::Configured;
@@ -267,4 +268,19 @@ pub enum Answer {
     Room(room::RoomReply),
     /// A user as it is now.
     User(user::UserReply),
+    /// About a room's webhooks.
+    Hook(HookAnswer),
+}
+
+/// What came of a wish about webhooks.
+#[derive(Clone, Debug)]
+pub enum HookAnswer {
+    /// Those of a room: that post, and that tell.
+    Listed(Vec<HookInfo>, Vec<OutgoingInfo>),
+    /// One that posts, with its address and its secret.
+    Made(NewHook),
+    /// One that tells, with its secret.
+    Out(NewOutgoing),
+    /// It is gone.
+    Deleted,
 }

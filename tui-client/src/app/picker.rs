@@ -25,6 +25,8 @@ pub enum PickerKind {
     Links(String),
     /// A reaction for this message.
     React(RoomId, Seq),
+    /// The room's webhooks, to read.
+    Hooks,
 }
 
 /// What an entry stands for.
@@ -110,6 +112,7 @@ impl Picker {
             PickerKind::Rooms => "Rooms",
             PickerKind::React(..) => "React",
             PickerKind::Links(_) => "Open a link",
+            PickerKind::Hooks => "Webhooks",
         }
     }
 

@@ -39,6 +39,7 @@ pub fn run(global: Global, name: Option<&str>, plain: bool) -> Result<ExitCode, 
     let options = RunOptions {
         net: context.net(&client),
         cache: context.cache(&client)?,
+        client,
         rooms: context.rooms,
         loaded: context.loaded,
         source: context.config,

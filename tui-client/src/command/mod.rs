@@ -45,10 +45,27 @@ pub enum Invocation {
     Set(Option<(String, Option<String>)>),
     /// What of this room draws attention: one of [`LEVELS`]; none of them: they are named.
     Notify(Option<&'static str>),
+    /// The room's webhooks.
+    Hook(HookAsk),
     /// Leave the program.
     Quit,
     /// Keys and commands.
     Help,
+}
+
+/// What is done with a room's webhooks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookAsk {
+    /// Show them.
+    List,
+    /// Make one that posts here as a bot of this name.
+    Add(UserName),
+    /// Give the one of this name, or id, another address.
+    Rotate(String),
+    /// Delete the one of this name, or id.
+    Delete(String),
+    /// Send what happens here to this address.
+    Out(String),
 }
 
 /// What of a room can draw attention; `default`: as for every room.
@@ -139,6 +156,17 @@ pub const TABLE: &[Command] = &[
     }),
     command("block", &["ignore"], "NAME", "hide somebody's texts", |a| Some(I::Block(user(a)?, true))),
     command("unblock", &["unignore"], "NAME", "show somebody's texts again", |a| Some(I::Block(user(a)?, false))),
+    command("hook", &["webhook"], "[add|rotate|delete NAME, out URL]", "let programs post here, or tell them", |a| {
+        let (what, rest) = head(a);
+        Some(I::Hook(match (what, some(rest)) {
+            ("" | "list", None) => HookAsk::List,
+            ("add" | "new", Some(name)) => HookAsk::Add(user(&name)?),
+            ("rotate", Some(hook)) => HookAsk::Rotate(hook),
+            ("delete" | "remove", Some(hook)) => HookAsk::Delete(hook),
+            ("out", Some(url)) => HookAsk::Out(url),
+            _ => return None,
+        }))
+    }),
     command("set", &["settings"], "[NAME] [VALUE]", "settings: show them, or change one", |a| {
         let (name, value) = head(a);
         if name.is_empty() {
@@ -274,6 +302,10 @@ mod tests {
         assert_eq!(parse("/msg @Bob hello  you"), Ok(I::Msg(user("bob").unwrap(), Some("hello  you".to_owned()))));
         assert_eq!(parse("/mute bob 10m"), Ok(I::Mute(user("bob").unwrap(), 600)));
         assert_eq!(parse("/mute bob off"), Ok(I::Mute(user("bob").unwrap(), 0)));
+        assert_eq!(parse("/hook"), Ok(I::Hook(HookAsk::List)));
+        assert_eq!(parse("/hook add ci"), Ok(I::Hook(HookAsk::Add(user("ci").unwrap()))));
+        assert_eq!(parse("/webhook rotate ci"), Ok(I::Hook(HookAsk::Rotate("ci".to_owned()))));
+        assert_eq!(parse("/hook out https://x.example/"), Ok(I::Hook(HookAsk::Out("https://x.example/".to_owned()))));
         assert_eq!(parse("/role bob mod"), Ok(I::Role(user("bob").unwrap(), Role::Moderator)));
     }
 
@@ -284,6 +316,10 @@ mod tests {
         assert!(parse("/xyzzy").unwrap_err().to_string().contains("/help"));
         assert_eq!(parse("/kick").unwrap_err().to_string(), "write it as /kick NAME [REASON]");
         assert_eq!(parse("/role bob king").unwrap_err().to_string(), "write it as /role NAME moderator|member");
+        let hook = "write it as /hook [add|rotate|delete NAME, out URL]";
+        for wrong in ["/hook add", "/hook add a b", "/hook ci", "/hook out", "/hook list x"] {
+            assert_eq!(parse(wrong).unwrap_err().to_string(), hook, "{wrong}");
+        }
         assert_eq!(parse("/join a/b").unwrap_err().to_string(), "write it as /join [ROOM]");
     }
 

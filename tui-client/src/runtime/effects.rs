@@ -6,7 +6,7 @@ use anyhow::Context;
 use chat_common::{Clock, RoomName, SystemClock};
 
 use super::store::Write;
-use super::{Face, KEPT, MOST_UNSENT, Runtime, compose, convert, input, opener, signals, terminal};
+use super::{Face, KEPT, MOST_UNSENT, Runtime, compose, convert, hooks, input, opener, signals, terminal};
 use crate::app::{Effect, Event, Msg};
 use crate::cache::View;
 use crate::net::Outgoing;
@@ -26,6 +26,9 @@ impl Runtime {
                     let answer = Msg::Net(Event::Answer { tag, result: Err(error) });
                     self.later.push_back(answer);
                 }
+            }
+            Effect::Hook { tag, room, ask } => {
+                tokio::spawn(hooks::ask(self.client.clone(), tag, room, ask, self.told.clone()));
             }
             Effect::Open(room) => self.full(self.net.open(room).is_err()),
             Effect::Close(room) => {

@@ -12,6 +12,7 @@ mod effects;
 pub mod form;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hooks;
 mod hyperlink;
 mod input;
 mod look;
@@ -34,6 +35,7 @@ use chat_common::{Clock, Epoch, RoomName, RoomRef, Seq, SystemClock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::api::Client;
 use crate::app::{self, App, Effect, Msg, Zone};
 use crate::cache::Cache;
 use crate::config::{Loaded, Source};
@@ -73,6 +75,8 @@ const KEPT: usize = 500;
 pub struct RunOptions {
     /// How the server is reached.
     pub net: NetOptions,
+    /// The server's REST interface, for what does not go over the line.
+    pub client: Client,
     /// Views, drafts, outbox.
     pub cache: Arc<Cache>,
     /// The rooms to open; the last gets the focus.
@@ -125,6 +129,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     let (net, events) = net::spawn(options.net, Arc::clone(&options.cache));
     let (writes, writer) = store::worker(Arc::clone(&options.cache));
     let (loaded_send, loaded) = mpsc::channel(16);
+    let told = loaded_send.clone();
     let (cache, wanted) = (Arc::clone(&options.cache), options.rooms);
     let (shown, first_frame) = oneshot::channel();
     let loader = tokio::task::spawn_blocking(move || {
@@ -143,6 +148,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
         net,
         events,
         loaded,
+        told,
+        client: options.client,
         shown: Some(shown),
         writes,
         notifier: Notifier::new(holds.rules(look.rules), &holds.term),
@@ -210,6 +217,9 @@ struct Runtime {
     net: NetHandle,
     events: mpsc::Receiver<NetEvent>,
     loaded: mpsc::Receiver<Msg>,
+    /// Where tasks tell what came of them.
+    told: mpsc::Sender<Msg>,
+    client: Client,
     /// Told once, after the first frame: only then is more read than it shows.
     shown: Option<oneshot::Sender<()>>,
     writes: mpsc::Sender<Write>,

@@ -2,7 +2,7 @@
 //! dividers between them, are `timeline`'s.
 
 use chat_common::Timestamp;
-use chat_common::model::Message;
+use chat_common::model::{Message, UserKind};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
@@ -12,6 +12,9 @@ use super::text::{Piece, fit, line, line_width, pad, width, wrap};
 use crate::app::timeline::ItemBody;
 use crate::app::{App, Echo, EchoState, Line as Link, Room};
 use crate::theme::Theme;
+
+/// Stands before the names of bots: programs that post by a webhook or a token.
+pub const BOT: &str = "◆";
 
 /// The columns of a timeline of a width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,7 +132,12 @@ pub fn message(cx: &Context<'_>, m: &Message) -> Vec<Line<'static>> {
     if mine && !cx.columns.bare {
         at_right(cx, &mut body, "✓", cx.theme.dim.into());
     }
-    let name = if mine { "you".to_owned() } else { m.from.name.to_string() };
+    let name = match (mine, m.from.kind) {
+        (true, _) => "you".to_owned(),
+        // A bot cannot be taken for a person: no name begins with this.
+        (false, UserKind::Bot) => format!("{BOT}{}", m.from.name),
+        (false, _) => m.from.name.to_string(),
+    };
     let style = if mine { cx.theme.own.into() } else { cx.theme.name(m.from.id).add_modifier(Modifier::BOLD) };
     let mark = if named { Span::styled("▌", cx.theme.mention) } else { Span::raw(" ") };
     framed(cx, &mark, m.at, &name, style, body)

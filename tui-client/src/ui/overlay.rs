@@ -11,7 +11,7 @@ use super::hits::Hits;
 use super::settings;
 use super::text::{Piece, Put as _, fit, line, pad, width, wrap};
 use crate::app::picker::{PickItem, Picker, PickerKind};
-use crate::app::{App, Overlay, Target, Zone};
+use crate::app::{App, Confirmed, Overlay, Target, Zone};
 use crate::theme::Theme;
 
 /// Draws what lies on top, if anything does.
@@ -25,7 +25,10 @@ pub fn draw(app: &App, theme: &Theme, hits: &mut Hits, frame: &mut Frame<'_>) {
     match &app.overlay {
         Some(Overlay::Picker(picker)) => list(picker, theme, hits, frame),
         Some(Overlay::Settings(view)) => settings::draw(app, view, theme, hits, frame),
-        Some(Overlay::Confirm { question, .. }) => confirm(question, theme, frame),
+        Some(Overlay::Confirm { question, yes }) => {
+            let title = if matches!(yes, Confirmed::Copy(_)) { "Shown once" } else { "Sure?" };
+            confirm(title, question, theme, frame);
+        }
         None => {}
     }
 }
@@ -54,7 +57,7 @@ pub(super) fn window(frame: &mut Frame<'_>, theme: &Theme, title: &str, cells: u
     inner
 }
 
-fn confirm(question: &str, theme: &Theme, frame: &mut Frame<'_>) {
+fn confirm(title: &str, question: &str, theme: &Theme, frame: &mut Frame<'_>) {
     let cells = frame.area().width.saturating_sub(4).min(60);
     let text: Vec<Piece> = question
         .lines()
@@ -71,7 +74,7 @@ fn confirm(question: &str, theme: &Theme, frame: &mut Frame<'_>) {
         Span::styled("Esc", theme.accent),
         Span::styled(" no", theme.dim),
     ]));
-    let inner = window(frame, theme, "Sure?", cells, u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2));
+    let inner = window(frame, theme, title, cells, u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2));
     for (row, y) in rows.into_iter().zip(inner.y..inner.bottom()) {
         let at = Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
         frame.put(row, at);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod authority;
+mod bots;
 mod commands;
 mod deletion;
 mod disk;
@@ -35,6 +36,10 @@ mod terminal_state;
 mod tls;
 mod web;
 mod webhooks;
+mod webhooks_alertmanager;
+mod webhooks_formats;
+mod webhooks_out;
+mod webhooks_screen;
 mod wire;
 mod wire_http;
 mod wire_requests;

@@ -10,8 +10,11 @@ use chat_common::event::server::ServerRole;
 use chat_common::event::{member, room};
 use chat_common::model::RoomKind;
 use chat_common::model::User;
-use chat_common::rest::{AuditLine, CreateInvite, InviteInfo, NewInvite, SessionInfo, TokenInfo, UserInfo};
-use chat_common::{Cursor, ErrorBody, RoomName, Timestamp, UserName};
+use chat_common::rest::{
+    AuditLine, CreateHook, CreateInvite, CreateOutgoing, DeadLetter, HookInfo, InviteInfo, NewHook, NewInvite,
+    NewOutgoing, NewSigning, OutgoingInfo, Resend, SessionInfo, TokenInfo, UserInfo,
+};
+use chat_common::{Cursor, ErrorBody, RoomName, RoomRef, Timestamp, UserName};
 use serde::{Deserialize, Serialize};
 
 pub use client::{Watching, ask, watch};
@@ -19,7 +22,7 @@ pub use server::{Bound, bind, serve};
 
 use crate::domain::Refusal;
 use crate::service::overview::Overview;
-use crate::service::{Caller, Error, Result, Services, admin, erasure, members, retention, rooms};
+use crate::service::{Caller, Error, Result, Services, admin, erasure, hooks, members, outgoing, retention, rooms};
 
 /// The socket in the data folder.
 pub const SOCKET: &str = "admin.sock";
@@ -63,6 +66,25 @@ pub enum Request {
     RoomRetention { room: RoomName, days: Option<u32> },
     RepairIndex,
     NoteExport { room: RoomName, detail: String },
+    HookAdd { room: RoomRef, name: UserName },
+    HookList { room: RoomRef },
+    HookRotate { room: RoomRef, hook: String },
+    HookDelete { room: RoomRef, hook: String },
+    Outgoing { room: RoomRef, ask: OutgoingRequest },
+}
+
+/// About a room's outgoing webhooks; each names one by its id.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each stands in the command's help")]
+pub enum OutgoingRequest {
+    Add(CreateOutgoing),
+    List,
+    Rotate(String),
+    Enable(String),
+    Dead(String),
+    Resend(String, Resend),
+    Delete(String),
 }
 
 impl std::fmt::Debug for Request {
@@ -90,6 +112,13 @@ pub enum Reply {
     RoomBans { bans: Vec<admin::RoomBan> },
     Audit { lines: Vec<AuditLine>, newest: i64 },
     Blanked { messages: u64 },
+    Hook { hook: NewHook },
+    Hooks { hooks: Vec<HookInfo> },
+    Outgoing { made: NewOutgoing },
+    Outgoings { outgoing: Vec<OutgoingInfo> },
+    Signing { signing: NewSigning },
+    Dead { dead: Vec<DeadLetter> },
+    Resent { count: u32 },
 }
 
 /// A line of the socket.
@@ -107,6 +136,8 @@ pub struct Desk {
     pub services: Arc<Services>,
     /// What watchers are told; `None` where no server runs.
     pub overview: Option<Overview>,
+    /// Where the server listens, as `http://HOST:PORT`; `None` while none runs.
+    pub base: Option<String>,
 }
 
 /// Does it.
@@ -164,6 +195,17 @@ pub async fn execute(desk: &Desk, request: Request) -> Result<Reply> {
         Request::NoteExport { room, detail } => done(admin::note_export(s, &owner, &room, detail).await?),
         // Answered by a stream of lines, where there is one (`server`).
         Request::Watch => return Err(Refusal::Forbidden("no server runs here that could be watched").into()),
+        Request::HookAdd { room, name } => shown(desk, hooks::create(s, &owner, &room, CreateHook { name }).await?),
+        Request::HookList { room } => Reply::Hooks { hooks: hooks::list(s, &owner, &room).await?.hooks },
+        Request::HookRotate { room, hook } => {
+            let id = hooks::find(s, &owner, &room, &hook).await?;
+            shown(desk, hooks::rotate(s, &owner, &room, &id).await?)
+        }
+        Request::HookDelete { room, hook } => {
+            let id = hooks::find(s, &owner, &room, &hook).await?;
+            done(hooks::delete(s, &owner, &room, &id).await?)
+        }
+        Request::Outgoing { room, ask } => about_outgoing(s, &owner, &room, ask).await?,
         about_room => return on_room(s, &owner, about_room).await,
     })
 }
@@ -202,6 +244,27 @@ async fn on_room(s: &Services, owner: &Caller, request: Request) -> Result<Reply
         }
         _ => return Err(Error::Internal),
     })
+}
+
+async fn about_outgoing(s: &Services, owner: &Caller, room: &RoomRef, ask: OutgoingRequest) -> Result<Reply> {
+    Ok(match ask {
+        OutgoingRequest::Add(req) => Reply::Outgoing { made: outgoing::create(s, owner, room, req).await? },
+        OutgoingRequest::List => Reply::Outgoings { outgoing: outgoing::list(s, owner, room).await?.outgoing },
+        OutgoingRequest::Rotate(id) => Reply::Signing { signing: outgoing::rotate(s, owner, room, &id).await? },
+        OutgoingRequest::Enable(id) => done(outgoing::enable(s, owner, room, &id).await?),
+        OutgoingRequest::Dead(id) => Reply::Dead { dead: outgoing::dead(s, owner, room, &id).await?.dead },
+        OutgoingRequest::Resend(id, req) => {
+            Reply::Resent { count: outgoing::resend(s, owner, room, &id, req).await?.count }
+        }
+        OutgoingRequest::Delete(id) => done(outgoing::delete(s, owner, room, &id).await?),
+    })
+}
+
+/// A webhook's address as far as it is known here: a proxy may give the server another one.
+fn shown(desk: &Desk, made: hooks::Made) -> Reply {
+    let url = format!("{}{}", desk.base.as_deref().unwrap_or_default(), made.path);
+    let hook = NewHook { id: made.info.id, name: made.info.name, url, signing_secret: made.signing };
+    Reply::Hook { hook }
 }
 
 /// All pages of a list.

@@ -94,6 +94,7 @@ impl Server {
             server: ServerInfo { name: "test".into(), version: "0".into(), node: "a".into() },
             node: NodeId(1),
             auth: accounts::Auth::from_key(&[7; 32]),
+            outbound: crate::outbound::Outbound::public(),
         });
         let (layer, gateway) = gateway::start(Arc::clone(&services), signals, options);
         let stop = CancellationToken::new();

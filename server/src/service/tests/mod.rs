@@ -4,6 +4,7 @@ mod accounts;
 mod hostile;
 mod messages;
 mod nodes;
+mod outgoing;
 mod presence;
 mod rooms;
 mod sync;
@@ -60,6 +61,7 @@ async fn world_with(limits: Limits) -> World {
         server: ServerInfo { name: "chat".into(), version: "0".into(), node: "n1".into() },
         node: NodeId(1),
         auth: Auth::from_key(&[7; 32]),
+        outbound: crate::outbound::Outbound::public(),
     });
     World { s: Arc::new(s), clock, signals, _folder: folder }
 }

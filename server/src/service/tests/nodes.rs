@@ -62,6 +62,7 @@ async fn two(limits: Limits) -> Two {
             server: (*w.s.server).clone(),
             node: NodeId(index as u64 + 10),
             auth: w.s.auth.clone(),
+            outbound: crate::outbound::Outbound::public(),
         });
         presence::listen(&s, listener);
         locals.push(local);

@@ -120,6 +120,7 @@ async fn upkeep_runs_by_itself_and_ends_with_the_services() {
         server: (*w.s.server).clone(),
         node: crate::storage::NodeId(2),
         auth: w.s.auth.clone(),
+        outbound: crate::outbound::Outbound::public(),
     });
     let ana = w.user("ana").await;
     w.room(&ana, "ops", RoomKind::Public, &[]).await;

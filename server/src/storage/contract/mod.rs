@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod feed;
+pub mod hooks;
 pub mod keep;
 pub mod messages;
 pub mod moderation;
@@ -30,6 +31,8 @@ macro_rules! every_story {
             moderation: rank_decides, removals_are_told_and_kept, moderators_delete, the_owner_of_the_machine_acts;
             accounts: names_are_given_once, refresh_tokens_rotate, sessions_end, tokens_invitations_blocks;
             nodes: leases_run_out, a_lease_that_ran_out_is_renewed_until_it_is_taken, guesses_are_counted_together;
+            hooks: webhooks_have_an_address_until_it_is_rotated, outgoing_webhooks_go_on_where_they_were,
+                who_came_and_went_is_queued, what_was_given_up_is_kept_and_sent_again, one_node_tells_webhooks;
             feed: the_feed_goes_on_where_it_was, the_feed_skips_what_was_private, one_node_is_at_the_feed;
             keep: old_texts_are_blanked, the_default_is_for_rooms_that_say_nothing, an_erased_user_is_gone,
                 an_erased_users_texts_go, a_used_store_is_sound;

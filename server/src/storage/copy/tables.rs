@@ -57,7 +57,7 @@ const fn table(name: &'static str, key: usize, columns: &'static [(&'static str,
 }
 
 /// Everything but what `LEFT` names.
-pub(in crate::storage) const TABLES: [Table; 18] = [
+pub(in crate::storage) const TABLES: [Table; 20] = [
     table(
         "users",
         1,
@@ -156,7 +156,15 @@ pub(in crate::storage) const TABLES: [Table; 18] = [
     table(
         "hooks",
         1,
-        &[("id", Text), ("hash", Bytes), ("room", Number), ("bot", Number), ("name", Text), ("created_at", Number)],
+        &[
+            ("id", Text),
+            ("hash", Bytes),
+            ("room", Number),
+            ("bot", Number),
+            ("name", Text),
+            ("created_at", Number),
+            ("signing", Text),
+        ],
     ),
     table(
         "messages",
@@ -192,12 +200,48 @@ pub(in crate::storage) const TABLES: [Table; 18] = [
             ("body", Text),
         ],
     ),
+    table(
+        "outgoing",
+        1,
+        &[
+            ("id", Text),
+            ("room", Number),
+            ("maker", Number),
+            ("url", Text),
+            ("events", Number),
+            ("bots", Flag),
+            ("signing", Text),
+            ("created_at", Number),
+            ("seq", Number),
+            ("attempts", Number),
+            ("next_at", Number),
+            ("failing_since", Number),
+            ("fault", Text),
+            ("disabled_at", Number),
+        ],
+    ),
+    table(
+        "outgoing_dead",
+        2,
+        &[
+            ("hook", Text),
+            ("delivery", Text),
+            ("event", Number),
+            ("seq", Number),
+            ("who", Number),
+            ("at", Number),
+            ("attempts", Number),
+            ("fault", Text),
+            ("again", Flag),
+            ("dead_at", Number),
+        ],
+    ),
     table("mentions", 3, &[("user", Number), ("room", Number), ("seq", Number)]),
     table("reactions", 4, &[("room", Number), ("seq", Number), ("emoji", Text), ("user", Number), ("came", Number)]),
 ];
 
 /// What is not copied: `meta`, of which the caller takes the key of the texts' hashes; what only nodes that run need;
-/// the search index, which the target builds by itself.
+/// the search index, which the target builds by itself; who came and went and was not told yet to a webhook.
 #[cfg(test)]
-pub(in crate::storage) const LEFT: [&str; 6] =
-    ["meta", "authority_log", "nodes", "guesses", "feed_lead", "message_index"];
+pub(in crate::storage) const LEFT: [&str; 8] =
+    ["meta", "authority_log", "nodes", "guesses", "feed_lead", "message_index", "outgoing_lead", "outgoing_moves"];

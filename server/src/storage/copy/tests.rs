@@ -17,7 +17,9 @@ use crate::storage::contract::{account, admin, later, make_room, name, refused, 
 use crate::storage::postgres::testing::Private;
 use crate::storage::postgres::{PostgresOptions, PostgresStore};
 use crate::storage::sqlite::{SqliteOptions, SqliteStore};
-use crate::storage::{Append, HookRow, InviteRow, Moderation, NewUser, Page, RoomId, SessionRow, Store, TokenRow};
+use crate::storage::{
+    Append, HookRow, InviteRow, Moderation, NewUser, Page, RoomId, SessionRow, Signing, Store, TokenRow,
+};
 
 const EVERYBODY: [&str; 6] = ["ana", "bob", "carl", "root", "builds", "alerts"];
 
@@ -119,8 +121,15 @@ async fn fill_rooms(store: &Arc<dyn Store>) {
     moderate(carl, Moderation::Ban { until: Some(later(80_000)) }).await;
     store.mark_read(ana, &lobby, Seq(17), false).await.unwrap();
     let bot = NewUser { kind: UserKind::Bot, owner: Some(ana), ..account("alerts") };
-    let hook = HookRow { id: "h1".into(), room: hall, bot: bot.id, name: name("alerts"), created_at: start() };
-    store.create_hook(ana, hook, [8; 32], bot, 9, start()).await.unwrap();
+    let hook = HookRow {
+        id: "h1".into(),
+        room: hall,
+        bot: bot.id,
+        name: name("alerts"),
+        signing: Signing("s3cret".into()),
+        created_at: start(),
+    };
+    store.create_hook(Some(ana), hook, [8; 32], bot, 9, start()).await.unwrap();
 }
 
 /// Everything that the traits show, as one text.
@@ -136,7 +145,7 @@ async fn picture(store: &Arc<dyn Store>) -> String {
     for hash in [1, 2, 101, 102] {
         show!(store.session_by_refresh([hash; 32]).await.unwrap());
     }
-    show!(store.hook("h1", [8; 32]).await.unwrap(), store.hooks(id("ana"), &room("hall"), now).await.unwrap());
+    show!(store.hook("h1", [8; 32]).await.unwrap(), store.hooks(Some(id("ana")), &room("hall"), now).await.unwrap());
     let mut rooms: Vec<RoomId> = Vec::new();
     for who in EVERYBODY {
         let user = id(who);

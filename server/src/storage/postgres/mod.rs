@@ -30,6 +30,7 @@ mod members;
 mod migrations;
 mod moderate;
 mod nodes;
+mod outgoing;
 mod pool;
 mod probe;
 mod purge;

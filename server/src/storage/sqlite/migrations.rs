@@ -6,13 +6,15 @@ use rusqlite::Connection;
 use crate::storage::{StoreError, StoreResult};
 
 /// Every step, oldest first.
-pub(super) const STEPS: [&str; 6] = [
+pub(super) const STEPS: [&str; 8] = [
     include_str!("migrations/0001_core.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_hooks.sql"),
     include_str!("migrations/0004_nodes.sql"),
     include_str!("migrations/0005_feed.sql"),
     include_str!("migrations/0006_keep.sql"),
+    include_str!("migrations/0007_signing.sql"),
+    include_str!("migrations/0008_outgoing.sql"),
 ];
 
 /// Brings a database to the schema of this program, each step in its own transaction.

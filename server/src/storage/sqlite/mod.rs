@@ -27,6 +27,7 @@ mod migrations;
 mod moderate;
 mod nodes;
 mod open;
+mod outgoing;
 mod pool;
 mod probe;
 mod purge;

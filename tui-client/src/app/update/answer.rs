@@ -6,7 +6,7 @@ use chat_common::event::history::GetReply;
 use chat_common::model::Message;
 use chat_common::{ErrorBody, RoomRef, Seq};
 
-use super::{global, net, threads};
+use super::{global, hooks, net, threads};
 use crate::app::msg::{Answer, RowKey};
 use crate::app::picker::{Pick, PickItem, PickerKind};
 use crate::app::room::Room;
@@ -63,6 +63,7 @@ pub(super) fn answer(app: &mut App, tag: u64, result: Result<Answer, ErrorBody>,
                 app.say(format!("left {title}"));
             }
         }
+        (Pending::Hook(ask), Answer::Hook(answer)) => hooks::answer(app, &ask, answer),
         (Pending::Profile, Answer::User(reply)) => {
             let name = reply.user.name.clone();
             net::renamed(app, &reply.user);

@@ -7,7 +7,7 @@ use chat_common::event::{member, presence, room, user};
 use chat_common::model::{RoomKind, Status};
 use chat_common::{RoomRef, UserName, text};
 
-use super::{browse, compose, global};
+use super::{browse, compose, global, hooks};
 use crate::app::picker::PickerKind;
 use crate::app::{App, Ask, Confirmed, EchoState, Effect, Overlay, Pending, RoomId, settings};
 use crate::command::{BadCommand, Invocation as I, LEVELS};
@@ -152,6 +152,7 @@ fn in_room(app: &mut App, invocation: I, id: RoomId, room: RoomRef, fx: &mut Vec
             (Ask::Role(member::SetRole { room, user, role }), said)
         }
         I::History => return browse::oldest(app, fx),
+        I::Hook(ask) => return hooks::ask(app, ask, room, fx),
         I::Join(_)
         | I::Search(_)
         | I::Set(_)

@@ -186,6 +186,8 @@ pub(super) fn items(app: &App, kind: &PickerKind) -> Vec<PickItem> {
         PickerKind::Help => help(app),
         PickerKind::Rooms => public_rooms(app).collect(),
         PickerKind::Who => who(app),
+        // They come with the answer that opens the list.
+        PickerKind::Hooks => Vec::new(),
         PickerKind::React(..) => crate::app::complete::EMOJI
             .iter()
             .map(|(name, emoji)| PickItem::new(format!("{emoji}  {name}"), "", Pick::Emoji((*emoji).to_owned())))

@@ -6,6 +6,7 @@ mod browse;
 mod commands;
 mod compose;
 mod global;
+mod hooks;
 mod mouse;
 mod moving;
 mod net;

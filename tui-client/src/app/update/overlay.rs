@@ -222,6 +222,10 @@ fn confirmed(app: &mut App, yes: Confirmed, fx: &mut Vec<Effect>) {
             }
             fx.push(Effect::Discard(client_id));
         }
+        Confirmed::Copy(text) => {
+            fx.push(Effect::Copy(text));
+            app.say("copied");
+        }
         Confirmed::Split(id) => compose::send_parts(app, id, fx),
         Confirmed::Leave(id) => commands::leave(app, id, fx),
         Confirmed::Create(target) => {

@@ -2,8 +2,11 @@
 
 use chat_common::event::user;
 use chat_common::model::Status;
+use chat_common::rest::NewHook;
 
 use super::*;
+use crate::app::HookAnswer;
+use crate::command::HookAsk;
 
 fn typed(line: &str) -> At {
     let mut at = At::ops();
@@ -34,6 +37,24 @@ fn commands_about_the_room_and_its_members_ask_for_just_that() {
         let asked = last(line);
         assert!(asked.starts_with(begins) && asked.contains(holds), "{line}: {asked}");
     }
+}
+
+#[test]
+fn webhooks_are_made_and_what_is_shown_once_can_be_copied() {
+    let mut at = typed("/hook add ci");
+    let wish = at.wishes.iter().rev().find_map(|e| match e {
+        Effect::Hook { tag, room, ask } => Some((*tag, room.to_string(), ask.clone())),
+        _ => None,
+    });
+    let (tag, room, ask) = wish.expect("it is asked for");
+    assert_eq!((room.as_str(), ask), ("ops", HookAsk::Add(UserName::parse("ci").unwrap())));
+    let (name, url) = (UserName::parse("ci").unwrap(), "https://chat.example/hooks/h/s".to_owned());
+    let hook = NewHook { id: "h".into(), name, url: url.clone(), signing_secret: "s3".into() };
+    at.net(Event::Answer { tag, result: Ok(Answer::Hook(HookAnswer::Made(hook))) });
+    let Some(Overlay::Confirm { question, .. }) = &at.app.overlay else { panic!("it is shown") };
+    assert!(question.contains(&url) && question.contains("s3"), "{question}");
+    at.keys("y");
+    assert!(at.wishes.contains(&Effect::Copy(url)) && at.toast() == "copied");
 }
 
 #[test]
