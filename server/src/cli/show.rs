@@ -19,7 +19,7 @@ pub fn show(reply: &Reply, json: bool) -> String {
     }
     let mut out = String::new();
     // Writing into a String cannot fail.
-    let _never = write_reply(&mut out, reply);
+    let _never = write_reply(out, reply);
     out
 }
 
@@ -74,7 +74,7 @@ fn write_reply(out: &mut String, reply: &Reply) -> fmt::Result {
             hook.name, hook.url, hook.signing_secret
         ),
         Reply::Hooks { hooks } => {
-            lines(&mut out, hooks.iter().map(|h| format!("{}  {:<33} since {}", h.id, h.name.as_str(), h.created_at)))
+            lines(out, hooks.iter().map(|h| format!("{}  {:<33} since {}", h.id, h.name.as_str(), h.created_at)))
         }
         Reply::Outgoing { made } => write!(
             out,
@@ -82,7 +82,7 @@ fn write_reply(out: &mut String, reply: &Reply) -> fmt::Result {
             made.info.id, made.signing_secret
         ),
         Reply::Outgoings { outgoing } => lines(
-            &mut out,
+            out,
             outgoing.iter().map(|o| {
                 let events: Vec<_> = o.events.iter().map(|e| e.as_str()).collect();
                 let state = match (&o.disabled_at, &o.failing_since, &o.fault) {
@@ -98,7 +98,7 @@ fn write_reply(out: &mut String, reply: &Reply) -> fmt::Result {
             write!(out, "signing secret: {}\n(it is shown only now)", signing.signing_secret)
         }
         Reply::Dead { dead } => lines(
-            &mut out,
+            out,
             dead.iter().map(|d| {
                 let again = if d.again { "  (is sent again)" } else { "" };
                 format!("{}  {}  {}  {} tries  {}{again}", d.delivery, d.event.as_str(), d.at, d.attempts, d.fault)

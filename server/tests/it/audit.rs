@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chat_server::cli::admin::{Reply, Request, ask};
+use chat_server::cli::admin::{OutgoingRequest, Reply, Request, ask};
 use chat_server::cli::{Cli, Job};
 use chat_server::config::{Config, Flags};
 use chat_server::rest;
@@ -34,6 +34,14 @@ const ACTS: &[(&str, &str)] = &[
     ("room transfer lobby carl", "room:transfer"),
     ("room delete hall", "room:delete"),
     ("room retention lobby 30", "room:retention"),
+    ("hook add lobby alarms", "hook:create"),
+    ("hook rotate lobby alarms", "hook:rotate"),
+    ("hook delete lobby alarms", "hook:delete"),
+    ("outgoing add lobby https://8.8.8.8/hook", "outgoing:create"),
+    ("outgoing rotate lobby {outgoing}", "outgoing:rotate"),
+    ("outgoing enable lobby {outgoing}", "outgoing:enable"),
+    ("outgoing resend lobby {outgoing}", "outgoing:resend"),
+    ("outgoing delete lobby {outgoing}", "outgoing:delete"),
     ("user erase bob --texts", "user:erase"),
     ("backup {file}", "backup:create"),
     ("export --room lobby --format md", "room:export"),
@@ -56,6 +64,9 @@ const LOOKS: &[&str] = &[
     "room list",
     "room show",
     "token list",
+    "hook list",
+    "outgoing list",
+    "outgoing dead",
     "ban list",
     "config check",
     "config show",
@@ -128,10 +139,16 @@ async fn every_command_that_changes_something_stands_in_the_audit() {
             Reply::Invites { invites } => invites.first().map(|i| i.id.clone()).unwrap_or_default(),
             _ => panic!(),
         };
+        let listed = Request::Outgoing { room: "lobby".parse().unwrap(), ask: OutgoingRequest::List };
+        let outgoing = match told(&w, listed).await {
+            Reply::Outgoings { outgoing } => outgoing.first().map(|o| o.id.clone()).unwrap_or_default(),
+            _ => panic!(),
+        };
         let line = line
             .replace("{token}", &token)
             .replace("{session}", &session)
             .replace("{invite}", &invite)
+            .replace("{outgoing}", &outgoing)
             .replace("{password}", &password.display().to_string())
             .replace("{file}", &file.display().to_string());
         let words = std::iter::once("chat-server").chain(line.split(' '));
