@@ -19,7 +19,7 @@ pub fn show(reply: &Reply, json: bool) -> String {
     }
     let mut out = String::new();
     // Writing into a String cannot fail.
-    let _never = write_reply(out, reply);
+    let _never = write_reply(&mut out, reply);
     out
 }
 

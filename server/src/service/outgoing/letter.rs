@@ -62,13 +62,13 @@ pub(super) fn event_of(entry: &Entry) -> Option<Told> {
     Some(match &entry.body {
         EntryBody::Created { .. } => Told::MessageCreated,
         EntryBody::Edited { .. } => Told::MessageEdited,
-        EntryBody::Deleted { .. } => Told::MessageDeleted,
+        // Who keeps a copy must hear that texts are gone, one by one or all at once.
+        EntryBody::Deleted { .. } | EntryBody::Blanked { .. } => Told::MessageDeleted,
         EntryBody::Reacted { .. } => Told::ReactionChanged,
         EntryBody::RoomUpdated { .. } => Told::RoomUpdated,
         EntryBody::MemberRemoved { .. } => Told::MemberRemoved,
         EntryBody::MemberUpdated { .. } => Told::MemberUpdated,
-        // Texts that are kept no longer, and events of a later version, are nobody's to hear.
-        EntryBody::Blanked { .. } | EntryBody::Unknown => return None,
+        EntryBody::Unknown => return None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Webhooks: who may have them, how an address ends; those that tell, their place in the log, what they did not take.
 
 use chat_common::Seq;
+use chat_common::model::UserKind;
 use chat_common::rest::Told;
 
 use super::*;
