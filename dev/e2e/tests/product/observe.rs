@@ -199,8 +199,9 @@ async fn top_watches_a_server_elsewhere_and_waits_for_its_return() {
     terminal.wait_until("it is back", |s| !s.text.contains("trying again") && s.text.contains("store ok")).await;
 
     let mut refused = top(&["--url", &server.url(), "--token", "x"], (24, 80));
+    let screen = refused.wait_until("why not", |s| s.text.contains("unauthorized")).await;
+    assert!(!screen.alternate, "a sentence, and no screen: {}", screen.text);
     assert_eq!(refused.ended().await, 1);
-    assert!(!refused.screen().alternate && refused.screen().text.contains("unauthorized"), "{}", refused.screen().text);
     let output = server.command(&["top", "--json", "--url", "http://127.0.0.1:1", "--token", "x"]).await;
     assert!(!output.status.success());
 }
