@@ -165,7 +165,7 @@ async fn top_shows_the_server_and_leaves_the_terminal_as_it_was() {
                 s.alternate && s.text.contains("lobby") && s.text.contains("ana")
             })
             .await;
-        socket.say("lobby", "hello", &format!("{size:?}{end}")).await;
+        socket.say("lobby", "hello", end).await;
         server.command(&["invite", "create"]).await;
         terminal.wait_for("invite:create").await;
         terminal.keys("?");

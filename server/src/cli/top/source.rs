@@ -199,7 +199,7 @@ async fn listen(source: Source, line: Line, said: mpsc::Sender<Said>) {
             },
             Err(error) => format!("{error:#}"),
         };
-        if said.send(Said::Away(format!("{why}; trying again"))).await.is_err() {
+        if said.send(Said::Away(format!("trying again: {why}"))).await.is_err() {
             return;
         }
         tokio::time::sleep(AGAIN).await;
