@@ -156,7 +156,7 @@ pub const TABLE: &[Command] = &[
     }),
     command("block", &["ignore"], "NAME", "hide somebody's texts", |a| Some(I::Block(user(a)?, true))),
     command("unblock", &["unignore"], "NAME", "show somebody's texts again", |a| Some(I::Block(user(a)?, false))),
-    command("hook", &["webhook"], "[add|rotate|delete NAME, out URL]", "let programs post here, or tell them", |a| {
+    command("hook", &["webhook"], "[add|out|delete|…]", "webhooks, in and out", |a| {
         let (what, rest) = head(a);
         Some(I::Hook(match (what, some(rest)) {
             ("" | "list", None) => HookAsk::List,
@@ -316,7 +316,7 @@ mod tests {
         assert!(parse("/xyzzy").unwrap_err().to_string().contains("/help"));
         assert_eq!(parse("/kick").unwrap_err().to_string(), "write it as /kick NAME [REASON]");
         assert_eq!(parse("/role bob king").unwrap_err().to_string(), "write it as /role NAME moderator|member");
-        let hook = "write it as /hook [add|rotate|delete NAME, out URL]";
+        let hook = "write it as /hook [add|out|delete|…]";
         for wrong in ["/hook add", "/hook add a b", "/hook ci", "/hook out", "/hook list x"] {
             assert_eq!(parse(wrong).unwrap_err().to_string(), hook, "{wrong}");
         }
