@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{setup, sh};
+use crate::{setup, sh, web};
 
 /// How they are made.
 #[derive(clap::Args)]
@@ -39,6 +39,7 @@ const CONTENTS: [&str; 5] = [
 pub fn run(options: &Options) -> Result<Vec<PathBuf>> {
     setup::build()?;
     cargo_deb()?;
+    web::run_if_possible();
     let mut build = sh::cargo();
     build.args(["build", "--locked", "--profile", &options.profile, "-p", PROGRAMS[0], "-p", PROGRAMS[1]]);
     sh::run(&mut build)?;

@@ -129,7 +129,7 @@ pub(super) fn backups(path: Option<&Path>, config: &Config) -> Vec<Finding> {
     if matches!(config.database, Database::Postgres(_)) {
         return vec![Finding::ok(CHECK, "of PostgreSQL's own tools; not looked at")];
     }
-    let line = "chat-server backup FILE, each night (docs/operations.md)";
+    let line = "chat-server backup FILE, each night (docs/keeping.md)";
     let Some(path) = path else {
         return vec![Finding::warn(CHECK, "not looked at", format!("{line}; then name its place with --backups"))];
     };
