@@ -134,7 +134,7 @@ fn plain(message: &str) -> String {
         let near = known.split(", ").map(|k| k.trim_matches('`')).find(|k| distance(k, key) <= 2);
         return match near {
             Some(near) => format!("unknown key `{key}`; did you mean `{near}`?"),
-            None => format!("unknown key `{key}`; the keys are {}", known.replace('`', "")),
+            None => format!("unknown key `{key}`; chat-server config default prints all there are, with their meaning"),
         };
     }
     message.to_owned()
