@@ -134,8 +134,8 @@ pub async fn discord(State(rest): State<Rest>, at: At, wait: Params<Wait>, body:
 /// Posts to a webhook: an event of GitHub (or Gitea, Forgejo), signed with the webhook's signing secret in
 /// `X-Hub-Signature-256`. Answers 202 where nothing is posted about the event.
 #[utoipa::path(post, path = "/hooks/{id}/{secret}/github", tag = "hooks", request_body = Object, security(()),
-    params(("X-GitHub-Event" = String, Header, description = "Which event"),
-        ("X-Hub-Signature-256" = String, Header, description = "`sha256=` and the HMAC of the body")),
+    params(("X-GitHub-Event" = Option<String>, Header, description = "Which event"),
+        ("X-Hub-Signature-256" = Option<String>, Header, description = "`sha256=` and the HMAC of the body")),
     responses((status = 200, body = String, content_type = "text/plain"),
         (status = 202, body = String, content_type = "text/plain"), (status = 401), (status = 403), (status = 409),
         (status = 429)))]
