@@ -37,6 +37,7 @@ impl Kind {
 }
 
 /// One metric.
+#[derive(Clone, Copy)]
 pub struct Metric {
     /// Its name; a counter's ends with `_total`.
     pub name: &'static str,
