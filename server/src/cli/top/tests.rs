@@ -28,7 +28,7 @@ fn person(user: &str, conn: u64, queue_bytes: u64) -> Person {
     Person {
         user: name(user),
         conn,
-        transport: if conn % 3 == 0 { "polling" } else { "websocket" }.to_owned(),
+        transport: if conn.is_multiple_of(3) { "polling" } else { "websocket" }.to_owned(),
         queue_packets: queue_bytes / 200,
         queue_bytes,
         requests: conn % 2,
