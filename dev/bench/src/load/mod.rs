@@ -86,19 +86,22 @@ pub async fn run(bin: &Path, options: &Options) -> Result<()> {
     let scenes = if options.scene.is_empty() { Scene::value_variants() } else { &options.scene };
     let peers = if options.peer.is_empty() { Peer::value_variants() } else { &options.peer };
     let mut results = Results { about: about::about(&setup), ..Results::default() };
+    let kept = root.join(report::RESULTS);
+    let earlier = if options.docs { Results::read(&kept)? } else { Results::default() };
     for scene in scenes {
         results.records.extend(measure(*scene, peers, &setup, effort, options.rounds).await);
-    }
-    if let Some(path) = &options.json {
-        results.write(path)?;
+        // After each, so that a run which somebody ends is not lost.
+        if let Some(path) = &options.json {
+            results.write(path)?;
+        }
+        if options.docs {
+            let mut all = results.clone();
+            all.keep(earlier.clone());
+            report::write(&all, root)?;
+            all.write(&kept)?;
+        }
     }
     println!("took {} s", begun.elapsed().as_secs());
-    if options.docs {
-        let path = root.join(report::RESULTS);
-        results.keep(Results::read(&path)?);
-        report::write(&results, root)?;
-        results.write(&path)?;
-    }
     Ok(())
 }
 

@@ -11,6 +11,8 @@ pub struct Outcome {
     pub wanted: u64,
     /// While the load lasted, the wait for its end not counted.
     pub wall: Duration,
+    /// That with the wait for what was missing.
+    pub whole: Duration,
     /// The server's CPU time, its end's wait counted.
     pub cpu: Duration,
     /// The share of the generator's core that it took.

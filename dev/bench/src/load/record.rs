@@ -89,8 +89,9 @@ impl Record {
     /// What a load of messages came to.
     #[expect(clippy::cast_precision_loss, reason = "figures")]
     pub fn outcome(self, outcome: &Outcome, standing: usize, wanted: usize) -> Self {
-        let (wall, tally) = (outcome.wall.as_secs_f64(), &outcome.tally);
-        let busy = outcome.cpu.as_secs_f64() / wall;
+        let (wall, whole) = (outcome.wall.as_secs_f64(), outcome.whole.as_secs_f64());
+        let tally = &outcome.tally;
+        let busy = outcome.cpu.as_secs_f64() / whole;
         let record = self
             .with("core", busy * 100.0)
             .with("acked", tally.acked as f64 / wall)
@@ -105,7 +106,7 @@ impl Record {
             return record;
         }
         record
-            .with("rate", tally.deliveries as f64 / wall)
+            .with("rate", tally.deliveries as f64 / whole)
             .with("share", outcome.share() * 100.0)
             .with("cpu", outcome.cpu_us())
             .with("p50", tally.latency.ms(0.5))

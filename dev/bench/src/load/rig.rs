@@ -259,12 +259,12 @@ impl Rig {
 
     fn end(&mut self, run: &Run) -> Result<Outcome> {
         let cpu = self.server.cpu()?.saturating_sub(run.cpu);
-        let own = run.own.share();
+        let (own, whole) = (run.own.share(), run.begun.elapsed());
         let readers = self.crowd.readers as u64;
         let tally = self.generator.tally.clone();
         let numbers = (run.first..run.first + run.sent).fold(0u64, |sum, n| sum.wrapping_add(n.wrapping_mul(readers)));
         let exact = tally.numbers == numbers && tally.deliveries == run.sent * readers;
-        Ok(Outcome { sent: run.sent, wanted: run.sent * readers, wall: run.wall, cpu, own, tally, exact })
+        Ok(Outcome { sent: run.sent, wanted: run.sent * readers, wall: run.wall, whole, cpu, own, tally, exact })
     }
 
     /// Connections that still stand.

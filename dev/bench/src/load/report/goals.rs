@@ -109,7 +109,7 @@ const GOALS: &[Goal] = &[
         measured: |r| r.find("durable", "ours", Some(1_000))?.get("ack_p99"),
     },
     Goal {
-        what: "on a disk whose sync takes (p50)",
+        what: "supposed for these two: a disk whose sync takes (p50)",
         aim: Aim::AtMost(4.0),
         unit: (2, " ms"),
         measured: |r| r.find("durable", "ours", Some(1_000))?.get("sync_p50"),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use clap::ValueEnum;
+use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -11,7 +12,9 @@ use super::super::peer::Peer;
 use super::super::results::Results;
 use super::table::number;
 
-const SIZE: (u32, u32) = (900, 430);
+const SIZE: (u32, u32) = (980, 430);
+/// Where the names of the colours begin.
+const NAMES: u32 = 780;
 const FONT: &str = "sans-serif";
 
 fn colour(peer: Peer) -> RGBColor {
@@ -114,41 +117,45 @@ fn bars(results: &Results, path: &Path, title: &str, loads: &[(&str, &str)], key
     }
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE).map_err(failed)?;
-    let mut chart = ChartBuilder::on(&root)
+    let (left, right) = root.split_horizontally(NAMES);
+    let mut chart = ChartBuilder::on(&left)
         .caption(title, (FONT, 18))
         .margin(14)
-        .x_label_area_size(30)
+        .x_label_area_size(34)
         .y_label_area_size(46)
         .build_cartesian_2d(0.0..loads.len() as f64, 0.0..most * 1.12)
         .map_err(failed)?;
-    chart.configure_mesh().disable_x_mesh().x_labels(0).y_label_style((FONT, 13)).draw().map_err(failed)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .x_labels(0)
+        .light_line_style(TRANSPARENT)
+        .y_label_style((FONT, 13))
+        .y_label_formatter(&|value| number(*value, usize::from(most < 8.0)))
+        .draw()
+        .map_err(failed)?;
     let width = 0.8 / peers.len() as f64;
-    let centred = |size: u32, top: VPos| (FONT, size).into_font().color(&BLACK).pos(Pos::new(HPos::Center, top));
     for (i, peer) in peers.iter().enumerate() {
         let place = |group: usize| group as f64 + 0.1 + i as f64 * width;
-        let there: Vec<_> = loads
-            .iter()
-            .enumerate()
-            .filter_map(|(group, (load, _))| Some((place(group), figure(load, *peer)?)))
-            .collect();
+        let figures = loads.iter().enumerate();
+        let there: Vec<_> =
+            figures.filter_map(|(group, (load, _))| Some((place(group), figure(load, *peer)?))).collect();
         let bar = |(x, value): &(f64, f64)| {
             Rectangle::new([(*x + width * 0.06, 0.0), (*x + width * 0.94, *value)], colour(*peer).filled())
         };
-        chart
-            .draw_series(there.iter().map(bar))
-            .map_err(failed)?
-            .label(peer.name())
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 14, y + 5)], colour(*peer).filled()));
-        let values = there.iter().map(|(x, value)| {
-            Text::new(number(*value, digits), (*x + width / 2.0, *value + most * 0.01), centred(12, VPos::Bottom))
-        });
-        chart.draw_series(values).map_err(failed)?;
+        chart.draw_series(there.iter().map(bar)).map_err(failed)?;
+        let above = |(x, value): &(f64, f64)| {
+            EmptyElement::at((*x + width / 2.0, *value))
+                + Text::new(number(*value, digits), (0, -3), words(12, HPos::Center, VPos::Bottom))
+        };
+        chart.draw_series(there.iter().map(above)).map_err(failed)?;
     }
-    let names = loads.iter().enumerate().map(|(group, (_, name))| {
-        Text::new((*name).to_owned(), (group as f64 + 0.5, -most * 0.02), centred(14, VPos::Top))
-    });
-    chart.draw_series(names).map_err(failed)?;
-    legend(&mut chart)?;
+    let below = |(group, (_, name)): (usize, &(&str, &str))| {
+        EmptyElement::at((group as f64 + 0.5, 0.0))
+            + Text::new((*name).to_owned(), (0, 9), words(14, HPos::Center, VPos::Top))
+    };
+    chart.draw_series(loads.iter().enumerate().map(below)).map_err(failed)?;
+    names(&right, peers.iter().map(|peer| (peer.name(), colour(*peer))))?;
     root.present().map_err(failed)
 }
 
@@ -157,60 +164,75 @@ impl Lines {
         let points = || self.lines.iter().flat_map(|(_, _, points)| points);
         let (xs, ys) = (range(points().map(|p| p.0)), range(points().map(|p| p.1).chain(self.bound)));
         let (Some(xs), Some(ys)) = (xs, ys) else { return Ok(()) };
+        let (xs, ys) = ((xs.0 * 0.9, xs.1 * 1.1), (ys.0 * 0.8, ys.1 * 1.25));
         let path = folder.join(self.file);
         let root = SVGBackend::new(&path, SIZE).into_drawing_area();
         root.fill(&WHITE).map_err(failed)?;
-        let mut chart = ChartBuilder::on(&root)
+        let (left, right) = root.split_horizontally(NAMES);
+        let mut chart = ChartBuilder::on(&left)
             .caption(self.title, (FONT, 18))
             .margin(14)
-            .x_label_area_size(46)
-            .y_label_area_size(64)
-            .build_cartesian_2d((xs.0 * 0.9..xs.1 * 1.1).log_scale(), (ys.0 * 0.8..ys.1 * 1.6).log_scale())
+            .x_label_area_size(52)
+            .y_label_area_size(70)
+            .build_cartesian_2d((xs.0..xs.1).log_scale(), (ys.0..ys.1).log_scale())
             .map_err(failed)?;
-        let short = |value: &f64| if *value < 1.0 { format!("{value}") } else { number(*value, 0) };
-        chart
-            .configure_mesh()
-            .x_desc(self.x)
-            .y_desc(self.y)
-            .axis_desc_style((FONT, 14))
-            .label_style((FONT, 13))
-            .light_line_style(BLACK.mix(0.06))
-            .bold_line_style(BLACK.mix(0.16))
-            .x_label_formatter(&short)
-            .y_label_formatter(&short)
-            .draw()
-            .map_err(failed)?;
+        let mut mesh = chart.configure_mesh();
+        mesh.disable_mesh().x_labels(0).y_labels(0).x_desc(self.x).y_desc(self.y).axis_desc_style((FONT, 14));
+        mesh.draw().map_err(failed)?;
+        // The library's own marks of a logarithm run into each other.
+        for x in marks(xs) {
+            let line = PathElement::new(vec![(x, ys.0), (x, ys.1)], BLACK.mix(0.12));
+            chart.draw_series([line]).map_err(failed)?;
+            let text = Text::new(mark(x), (0, 8), words(13, HPos::Center, VPos::Top));
+            chart.draw_series([EmptyElement::at((x, ys.0)) + text]).map_err(failed)?;
+        }
+        for y in marks(ys) {
+            let line = PathElement::new(vec![(xs.0, y), (xs.1, y)], BLACK.mix(0.12));
+            chart.draw_series([line]).map_err(failed)?;
+            let text = Text::new(mark(y), (-8, 0), words(13, HPos::Right, VPos::Center));
+            chart.draw_series([EmptyElement::at((xs.0, y)) + text]).map_err(failed)?;
+        }
         if let Some(bound) = self.bound {
-            let line = DashedLineSeries::new([(xs.0 * 0.9, bound), (xs.1 * 1.1, bound)], 6, 4, BLACK.stroke_width(1));
+            let line = DashedLineSeries::new([(xs.0, bound), (xs.1, bound)], 6, 4, BLACK.stroke_width(1));
             chart.draw_series(line).map_err(failed)?;
         }
-        for (name, colour, points) in self.lines.iter().filter(|(_, _, points)| !points.is_empty()) {
-            let colour = *colour;
-            chart
-                .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))
-                .map_err(failed)?
-                .label(name)
-                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 14, y)], colour.stroke_width(3)));
+        for (_, colour, points) in &self.lines {
+            chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2))).map_err(failed)?;
             chart.draw_series(points.iter().map(|p| Circle::new(*p, 3, colour.filled()))).map_err(failed)?;
         }
-        legend(&mut chart)?;
+        let drawn = self.lines.iter().filter(|(_, _, points)| !points.is_empty());
+        names(&right, drawn.map(|(name, colour, _)| (name.as_str(), *colour)))?;
         root.present().map_err(failed)
     }
 }
 
-fn legend<'a, X, Y>(chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>) -> Result<()>
-where
-    X: plotters::coord::ranged1d::Ranged,
-    Y: plotters::coord::ranged1d::Ranged,
-{
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .label_font((FONT, 13))
-        .draw()
-        .map_err(failed)
+/// A text's size and which of its points stands where it is put.
+fn words(size: u32, across: HPos, along: VPos) -> TextStyle<'static> {
+    (FONT, size).into_font().color(&BLACK).pos(Pos::new(across, along))
+}
+
+/// What each colour is.
+fn names<'a>(
+    area: &DrawingArea<SVGBackend<'_>, Shift>,
+    colours: impl Iterator<Item = (&'a str, RGBColor)>,
+) -> Result<()> {
+    for (y, (name, colour)) in (60..).step_by(24).zip(colours) {
+        area.draw(&Rectangle::new([(4, y), (18, y + 12)], colour.filled())).map_err(failed)?;
+        let text = Text::new(name.to_owned(), (26, y + 6), words(14, HPos::Left, VPos::Center));
+        area.draw(&text).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Round numbers within a range: 1, 2 and 5 of each power of ten, or the powers alone where there are many.
+fn marks(range: (f64, f64)) -> Vec<f64> {
+    let steps: &[f64] = if range.1 / range.0 > 2_000.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let all = (-6..12).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
+    all.filter(|mark| *mark >= range.0 && *mark <= range.1).collect()
+}
+
+fn mark(value: f64) -> String {
+    if value < 0.9 { format!("{value:.3}").trim_end_matches('0').to_owned() } else { number(value, 0) }
 }
 
 /// The least and the greatest; logarithms need them above zero.
@@ -222,4 +244,16 @@ fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 
 fn failed(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("drawing: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_round_and_few() {
+        assert_eq!(marks((18.0, 520.0)), [20.0, 50.0, 100.0, 200.0, 500.0]);
+        assert_eq!(marks((0.9, 90_000.0)), [1.0, 10.0, 100.0, 1_000.0, 10_000.0]);
+        assert_eq!([0.05, 0.5, 1.0, 20_000.0].map(mark), ["0.05", "0.5", "1", "20,000"]);
+    }
 }

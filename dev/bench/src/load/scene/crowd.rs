@@ -21,7 +21,7 @@ pub async fn idle(setup: &Setup, peer: Peer, effort: Effort) -> Result<Vec<Recor
     let empty = rig.server.resident()?;
     rig.join(setup, effort.many).await?;
     // What joining told everyone has to be over.
-    rig.rest(Duration::from_secs(6))?;
+    rig.rest(Duration::from_secs(3))?;
     let full = rig.server.resident()?;
     let (before, begun) = (rig.server.cpu()?, Instant::now());
     rig.rest(HEARTBEAT)?;

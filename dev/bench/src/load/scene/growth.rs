@@ -29,7 +29,7 @@ pub async fn sockets(setup: &Setup, peer: Peer, _effort: Effort) -> Result<Vec<R
     for readers in SOCKETS {
         rig.join(setup, readers - there).await?;
         there = readers;
-        rig.bursts(10, WARM)?;
+        rig.bursts(10, WARM / 3)?;
         let outcome = rig.bursts(10, SPAN)?;
         let record = Record::new("growth/sockets", peer.key()).at(readers);
         records.push(record.outcome(&outcome, rig.standing(), readers + 10));
