@@ -12,7 +12,7 @@ use super::trend::{Figure, Trend};
 /// Width and height of the whole in pixels.
 const SIZE: (u32, u32) = (960, 920);
 /// One point stands for so many samples.
-const TOGETHER: usize = 5;
+const TOGETHER: usize = 10;
 
 /// Each panel: its title and the figures in it.
 const PANELS: [(&str, &[Figure]); 4] = [
@@ -54,7 +54,7 @@ where
 {
     let series: Vec<Vec<(f64, f64)>> = figures.iter().map(|figure| smooth(samples, figure)).collect();
     let end = samples.last().map_or(1.0, |s| s.seconds / 60.0);
-    let top = series.iter().flatten().map(|p| p.1).fold(1.0, f64::max) * 1.15;
+    let top = series.iter().flatten().map(|p| p.1).fold(1.0, f64::max) * 1.5;
     let mut chart = ChartBuilder::on(part)
         .caption(title, ("sans-serif", 17))
         .margin(8)
@@ -86,7 +86,7 @@ where
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.85))
         .label_font(("sans-serif", 13))
         .draw()?;
