@@ -15,7 +15,7 @@ use crate::service::{self, Proof};
 use crate::storage::{Authority, RoomId};
 
 use super::conn::Conn;
-use super::outbox::{Ending, Pushed};
+use super::outbox::Ending;
 use super::{Gateway, session, subscribe};
 
 /// How often the log is read.
@@ -37,19 +37,28 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
             _ = tick.tick() => {
                 watch(&gateway);
                 read(&gateway, &mut cursor).await;
-                let healthy = tokio::time::timeout(PATIENCE, gateway.services.store.health()).await;
-                let up = cursor.is_some() && matches!(healthy, Ok(Ok(())));
-                if gateway.store_up.swap(up, Ordering::Relaxed) != up {
-                    // That it is there at the start is no news.
-                    if std::mem::take(&mut starting) && up {
-                        tracing::debug!(up, "the store takes connections");
-                    } else {
-                        tracing::info!(up, "whether the store takes new connections changed");
-                    }
-                }
+                look(&gateway, cursor.is_some(), &mut starting).await;
+            }
+            () = gateway.look.notified() => {
+                read(&gateway, &mut cursor).await;
+                look(&gateway, cursor.is_some(), &mut starting).await;
             }
             () = gateway.authority.notified() => read(&gateway, &mut cursor).await,
             () = gateway.stop.cancelled() => return,
+        }
+    }
+}
+
+/// Notes whether the store is there for new connections.
+async fn look(gateway: &Arc<Gateway>, known: bool, starting: &mut bool) {
+    let healthy = tokio::time::timeout(PATIENCE, gateway.services.store.health()).await;
+    let up = known && matches!(healthy, Ok(Ok(())));
+    if gateway.store_up.swap(up, Ordering::Relaxed) != up {
+        // That it is there at the start is no news.
+        if std::mem::take(starting) && up {
+            tracing::debug!(up, "the store takes connections");
+        } else {
+            tracing::info!(up, "whether the store takes new connections changed");
         }
     }
 }
@@ -90,8 +99,8 @@ async fn apply(gateway: &Arc<Gateway>, row: Authority) {
             end_where(gateway, ErrorCode::Banned, "banned from this server", |c| c.user == user);
         }
         Authority::Room { user, room } => left(gateway, user, room).await,
-        Authority::RoomClosed(room) => gateway.cut(gateway.hub.close_to_strangers(room)),
-        Authority::RoomDeleted(room) => gateway.cut(gateway.hub.close_room(room)),
+        Authority::RoomClosed(room) => drop(gateway.settle(gateway.hub.close_to_strangers(room))),
+        Authority::RoomDeleted(room) => drop(gateway.settle(gateway.hub.close_room(room))),
         Authority::Changed(user) => reload(gateway, user).await,
     }
 }
@@ -112,7 +121,7 @@ pub(super) async fn left(gateway: &Arc<Gateway>, user: UserId, room: RoomId) {
         _ => {
             if let Some((name, conns)) = gateway.hub.leave(room, user) {
                 let gone = Hint::RoomGone { room: name };
-                gateway.cut(conns.into_iter().filter(|c| c.tell(&gone) == Pushed::Full).collect());
+                conns.iter().for_each(|conn| gateway.heed(conn, conn.tell(&gone)));
             }
         }
     }
@@ -155,9 +164,7 @@ pub(super) fn watch(gateway: &Arc<Gateway>) {
                 message: "the token ends soon; send session:refresh with a fresh one".into(),
                 retry_after_ms: None,
             };
-            if conn.tell(&notice) == Pushed::Full {
-                gateway.end(&conn, Ending::TooSlow);
-            }
+            gateway.heed(&conn, conn.tell(&notice));
         }
     }
     gateway.transports.sweep(instant);

@@ -41,6 +41,14 @@ fn connected(conn: &Arc<Conn>) -> Connected {
 }
 
 impl Watched for GatewayHandle {
+    fn is_taking(&self) -> bool {
+        let up = self.gateway.store_up.load(Ordering::Relaxed);
+        if !up {
+            self.gateway.look.notify_one();
+        }
+        up && !self.gateway.is_draining()
+    }
+
     fn census(&self) -> Census {
         let hub = &self.gateway.hub;
         let (rooms, followers) = hub.follows_now();

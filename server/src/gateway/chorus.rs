@@ -1,22 +1,18 @@
-//! The followers of one room, and how a run of entries reaches them.
+//! The followers of one room, and how a run of entries reaches them: encoded once, put into the outbox of each.
 //!
-//! Those who keep up stand in a room of the library's, which is told each entry as one packet that is encoded once;
-//! the others are told by their outbox. Nothing here locks: the hub calls it under its lock, and nobody else joins or
-//! leaves the library's rooms.
+//! Nothing here locks or writes: the hub calls it under its lock, and whoever holds what it gives back empties the
+//! outboxes after that.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_common::{Seq, UserId};
-use futures_util::FutureExt;
-use socketioxide::socket::Socket;
-use socketioxide::{BroadcastError, SocketError};
 
 use crate::cluster::ConnId;
-use crate::storage::RoomId;
 
 use super::conn::Conn;
-use super::outbox::{Out, Pushed};
+use super::outbox::Pushed;
+use super::told::Out;
 
 /// One connection that follows a room.
 #[derive(Debug)]
@@ -28,41 +24,38 @@ pub(super) struct Sub {
     pub member: bool,
     /// Its right was checked when the room's head was this: what an older entry took away was given back since.
     pub since: Seq,
-    /// It stands in the library's room.
-    in_step: bool,
 }
 
-impl Sub {
-    /// Joins or leaves the library's room as it keeps up or not; true: packets of so many bytes reach it there.
-    fn keeps_step(&mut self, key: &str, packets: usize, bytes: usize) -> bool {
-        if !self.in_step {
-            let Some(socket) = self.conn.websocket() else { return false };
-            if self.conn.may_pass(packets, bytes) {
-                socket.join(key.to_owned());
-                self.in_step = true;
-            }
-        } else if !self.conn.may_pass(packets, bytes) {
-            self.step_out(key);
+/// What is to be done after something was told.
+#[derive(Debug, Default)]
+pub(super) struct After {
+    /// Their outbox is full; each has to be ended.
+    pub overflown: Vec<Arc<Conn>>,
+    /// Nobody empties their outbox; the one who holds this has to.
+    pub wake: Vec<Arc<Conn>>,
+}
+
+impl After {
+    /// Notes what became of what a connection was told.
+    pub(super) fn note(&mut self, conn: &Arc<Conn>, pushed: Pushed) {
+        match pushed {
+            Pushed::Ok => {}
+            Pushed::Wake => self.wake.push(Arc::clone(conn)),
+            Pushed::Full => self.overflown.push(Arc::clone(conn)),
         }
-        self.in_step
     }
 
-    fn step_out(&mut self, key: &str) {
-        // Where the socket is no more, the library has forgotten its rooms.
-        if std::mem::take(&mut self.in_step)
-            && let Some(socket) = self.conn.socket()
-        {
-            socket.leave(key.to_owned());
-        }
+    /// Both.
+    pub(super) fn and(&mut self, mut other: Self) {
+        self.overflown.append(&mut other.overflown);
+        self.wake.append(&mut other.wake);
     }
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Chorus {
     subs: HashMap<ConnId, Sub>,
-    /// The library's room.
-    key: String,
     /// Entries told so far.
     pub entries: u64,
     /// Those, counted for each connection that was told.
@@ -70,11 +63,6 @@ pub(super) struct Chorus {
 }
 
 impl Chorus {
-    /// Nobody follows yet.
-    pub(super) fn new(room: RoomId) -> Self {
-        Self { subs: HashMap::new(), key: room.0.to_string(), entries: 0, deliveries: 0 }
-    }
-
     /// Takes a connection in that is told nothing yet, unless it follows already.
     pub(super) fn add(&mut self, conn: &Arc<Conn>) {
         self.subs.entry(conn.id).or_insert_with(|| Sub {
@@ -82,7 +70,6 @@ impl Chorus {
             active: false,
             member: false,
             since: Seq::ZERO,
-            in_step: false,
         });
     }
 
@@ -110,56 +97,32 @@ impl Chorus {
 
     /// Takes one out: it is told nothing more.
     pub(super) fn remove(&mut self, conn: ConnId) {
-        if let Some(mut sub) = self.subs.remove(&conn) {
-            sub.step_out(&self.key);
-        }
+        self.subs.remove(&conn);
     }
 
     /// Takes out those whom `which` names.
     pub(super) fn remove_if(&mut self, which: impl Fn(&Sub) -> bool) -> Vec<Arc<Conn>> {
-        let gone = self.subs.extract_if(|_, sub| which(sub));
-        gone.map(|(_, mut sub)| {
-            sub.step_out(&self.key);
-            sub.conn
-        })
-        .collect()
+        self.subs.extract_if(|_, sub| which(sub)).map(|(_, sub)| sub.conn).collect()
     }
 
-    /// Tells a run of events to all who are active; gives those whose outbox is full.
-    pub(super) fn tell(&mut self, run: &[Out]) -> Vec<Arc<Conn>> {
-        let bytes = run.iter().map(Out::size).sum();
-        let (mut overflown, mut voice, mut told) = (Vec::new(), None, 0);
-        for sub in self.subs.values_mut().filter(|sub| sub.active) {
-            told += 1;
-            if sub.keeps_step(&self.key, run.len(), bytes) {
-                voice = voice.or_else(|| sub.conn.socket());
-            } else if run.iter().any(|out| sub.conn.outbox.push(out.clone()) == Pushed::Full) {
-                overflown.push(Arc::clone(&sub.conn));
-            }
+    /// Tells what must not be left out to all who are active.
+    pub(super) fn tell(&mut self, told: &Out) -> After {
+        let (mut after, mut readers) = (After::default(), 0);
+        for sub in self.subs.values().filter(|sub| sub.active) {
+            readers += 1;
+            after.note(&sub.conn, sub.conn.outbox.push(Arc::clone(told)));
         }
-        self.entries += run.len() as u64;
-        self.deliveries += told * run.len() as u64;
-        if let Some(voice) = voice
-            && !run.iter().all(|out| broadcast(&voice, &self.key, out))
-        {
-            // The library does not say whom it could not tell. Nothing may be skipped, so all of them come back.
-            overflown.extend(self.subs.values().filter(|sub| sub.in_step).map(|sub| Arc::clone(&sub.conn)));
-        }
-        overflown
+        self.entries += told.len() as u64;
+        self.deliveries += readers * told.len() as u64;
+        after
     }
-}
 
-/// Tells an event to the library's room `key`, which `voice` need not stand in. False: somebody was left out.
-fn broadcast(voice: &Socket, key: &str, out: &Out) -> bool {
-    let Out::Event(name, data) = out else { return false };
-    // The local adapter never waits.
-    match voice.within(key.to_owned()).emit(name, &**data).now_or_never() {
-        Some(Ok(())) => true,
-        Some(Err(BroadcastError::Socket(errors))) => errors.iter().all(|error| matches!(error, SocketError::Closed)),
-        Some(Err(error)) => {
-            tracing::error!(%error, "an event could not be told to a room");
-            false
+    /// Tells a hint to all who are active but `except`.
+    pub(super) fn hint(&self, told: &Out, except: Option<UserId>) -> After {
+        let mut after = After::default();
+        for sub in self.subs.values().filter(|sub| sub.active && Some(sub.conn.user) != except) {
+            after.note(&sub.conn, sub.conn.outbox.push_hint(Arc::clone(told)));
         }
-        None => false,
+        after
     }
 }

@@ -1,7 +1,7 @@
 //! One connection: who it is, what waits for it, and how it is doing. It never holds its socket, which holds it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use chat_common::event::server::Hint;
@@ -11,12 +11,16 @@ use socketioxide::socket::{Sid, Socket};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::ConnId;
+use crate::listen::ConnHandle;
 use crate::service::Caller;
 
 use super::bucket::Bucket;
-use super::call::{Channels, Payload, raw};
-use super::outbox::{Out, Outbox, Pushed};
+use super::call::{Channels, Payload};
+use super::inbox::Waiting;
+use super::outbox::{Outbox, Pushed};
+use super::told::{Kind, Told};
 use super::transport::Transport;
+use super::writer::Credit;
 
 /// See the module.
 #[derive(Debug)]
@@ -31,8 +35,14 @@ pub(super) struct Conn {
     caller: Mutex<Arc<Caller>>,
     /// What waits for the socket.
     pub outbox: Outbox,
-    /// The library's socket, for what is told past the outbox; it holds this, so not the other way round.
+    /// The library's socket; it holds this, so not the other way round.
     pub socket: OnceLock<Weak<Socket>>,
+    /// Where frames go past the library: once everything it was given has left.
+    pub line: OnceLock<ConnHandle>,
+    /// That was tried in vain: everything goes through the library.
+    pub no_line: AtomicBool,
+    /// What long polling was given since the last poll. Only whoever empties the outbox looks at it.
+    pub credit: Mutex<Credit>,
     /// What carries it.
     pub transport: Arc<Transport>,
     /// No more requests are handled.
@@ -45,6 +55,7 @@ pub(super) struct Conn {
     pub requests: AtomicUsize,
     /// Bytes of them.
     pub request_bytes: AtomicUsize,
+    waiting: Mutex<Waiting>,
     warned: AtomicBool,
     bucket: Mutex<Bucket>,
 }
@@ -59,12 +70,16 @@ impl Conn {
             caller: Mutex::new(Arc::new(Caller { conn: Some(id), ..caller })),
             outbox: Outbox::new(limits),
             socket: OnceLock::new(),
+            line: OnceLock::new(),
+            no_line: AtomicBool::new(false),
+            credit: Mutex::default(),
             transport,
             ended: CancellationToken::new(),
             started: AtomicBool::new(false),
             born: now,
             requests: AtomicUsize::new(0),
             request_bytes: AtomicUsize::new(0),
+            waiting: Mutex::default(),
             warned: AtomicBool::new(false),
             bucket: Mutex::new(Bucket::new(limits.requests_per_second, limits.request_burst, now)),
         }
@@ -92,9 +107,9 @@ impl Conn {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())
     }
 
-    /// Whether packets of so many bytes may go past the outbox; see [`Outbox::may_pass`].
-    pub(super) fn may_pass(&self, packets: usize, bytes: usize) -> bool {
-        self.outbox.may_pass(packets, bytes, || self.transport.flow())
+    /// Requests that wait for the one under way. Never held across an await.
+    pub(super) fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The library's socket, while there is one.
@@ -102,26 +117,25 @@ impl Conn {
         self.socket.get()?.upgrade()
     }
 
-    /// The library's socket, where it runs over WebSocket: only there is it known what the peer takes.
+    /// The library's socket, where it runs over WebSocket.
     pub(super) fn websocket(&self) -> Option<Arc<Socket>> {
-        let socket = self.socket()?;
-        (socket.transport_type() == TransportType::Websocket).then_some(socket)
+        self.socket().filter(|socket| socket.transport_type() == TransportType::Websocket)
     }
 
     /// Tells a hint that must not be left out while the connection lives.
     #[must_use]
     pub(super) fn tell(&self, hint: &Hint) -> Pushed {
-        self.outbox.push(Out::Event(hint.name(), raw(hint)))
+        self.outbox.push(Told::event(hint.name(), hint))
     }
 
     /// Sends a reply to each channel that was asked for.
     #[must_use]
-    pub(super) fn reply(&self, channels: &Channels, payload: Payload) -> Pushed {
-        if let Some(id) = channels.ack
-            && self.outbox.push(Out::Ack(id, Arc::clone(&payload))) == Pushed::Full
-        {
-            return Pushed::Full;
+    pub(super) fn reply(&self, channels: &Channels, payload: &Payload) -> Pushed {
+        let kinds = [channels.ack.map(Kind::Ack), channels.event.then_some(Kind::Event("reply"))];
+        let asked = kinds.into_iter().flatten();
+        if asked.clone().next().is_none() {
+            return Pushed::Ok;
         }
-        if channels.event { self.outbox.push(Out::Event("reply", payload)) } else { Pushed::Ok }
+        self.outbox.push(Told::run(asked.map(|kind| (kind, &**payload))))
     }
 }

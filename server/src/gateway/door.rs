@@ -13,9 +13,9 @@ use futures_util::TryFutureExt;
 use futures_util::future::{Either, MapOk};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, ORIGIN,
-    RETRY_AFTER, VARY,
+    RETRY_AFTER, SEC_WEBSOCKET_KEY, VARY,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{Either as EitherBody, Full};
 use hyper::body::Body;
 use socketioxide::layer::SocketIoLayer;
@@ -30,6 +30,9 @@ use super::origin::{self, Verdict};
 
 /// The path, as the library matches it.
 const PATH: &str = "/socket.io";
+
+/// What the library reads of a handshake's headers.
+const HANDSHAKE: [HeaderName; 2] = [CONTENT_TYPE, SEC_WEBSOCKET_KEY];
 
 /// Stands in the extensions of a handshake from a foreign origin that was let in for the relay alone.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +134,7 @@ fn judge<B>(gateway: &Gateway, request: &mut Request<B>) -> Result<Option<Header
             away.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
             return Err(Box::new(away));
         }
-        None => {}
+        None => compact(request, options.relay),
         Some(sid) => {
             if let Ok(sid) = sid.parse::<Sid>() {
                 let poll = request.method() == Method::GET && field("transport") == Some("polling");
@@ -146,6 +149,31 @@ fn judge<B>(gateway: &Gateway, request: &mut Request<B>) -> Result<Option<Header
         }
     }
     Ok(allowed)
+}
+
+/// The library keeps a handshake's head as long as the session, and its parts are slices of the buffer that it was read
+/// into, 8 KB. So it gets one of its own, and of the headers those that somebody reads: `all` where the relay does.
+fn compact<B>(request: &mut Request<B>, all: bool) {
+    let old = std::mem::take(request.headers_mut());
+    let kept = |name: &HeaderName| all || HANDSHAKE.contains(name);
+    let mut text: Vec<u8> = request.uri().to_string().into_bytes();
+    let uri = text.len();
+    old.iter().filter(|(name, _)| kept(name)).for_each(|(_, value)| text.extend_from_slice(value.as_bytes()));
+    let text = Bytes::from(text);
+    let mut at = uri;
+    let mut headers = HeaderMap::with_capacity(HANDSHAKE.len());
+    for (name, value) in old.iter().filter(|(name, _)| kept(name)) {
+        let own = text.slice(at..at + value.len());
+        at += value.len();
+        // It was a value before.
+        if let Ok(own) = HeaderValue::from_maybe_shared(own) {
+            headers.append(name, own);
+        }
+    }
+    *request.headers_mut() = headers;
+    if let Ok(own) = Uri::from_maybe_shared(text.slice(..uri)) {
+        *request.uri_mut() = own;
+    }
 }
 
 fn answer(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {

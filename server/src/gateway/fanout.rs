@@ -15,13 +15,14 @@ use crate::cluster::Signal;
 use crate::cluster::sequencer::HOLD;
 use crate::storage::RoomId;
 
+use super::chorus::After;
 use super::{Gateway, authority};
 
 /// How often the store is asked for the heads of the rooms that are followed here.
 const HEADS: Duration = Duration::from_secs(15);
 /// Rooms asked for at once.
 const HEADS_AT_ONCE: usize = 200;
-/// Signals told at once; what belongs to one room leaves each connection in one write.
+/// Signals told at once; what they tell a connection leaves it in one write.
 const BATCH: usize = 64;
 /// Entries read of a hole at once.
 const PAGE: u32 = 200;
@@ -55,7 +56,11 @@ pub(super) async fn run(gateway: Arc<Gateway>, mut signals: mpsc::Receiver<Signa
                 while batch.len() < BATCH && let Ok(signal) = signals.try_recv() {
                     batch.push(signal);
                 }
-                state.signals(batch.drain(..));
+                let after = state.signals(batch.drain(..));
+                for written in state.gateway.settle(after) {
+                    // What ended it was reported where it ended.
+                    let _ended = written.await;
+                }
             },
             Some(read) = reads.recv() => state.read(read),
             _ = tick.tick(), if !state.holes.is_empty() => state.look(),
@@ -77,54 +82,56 @@ struct Fanout {
 }
 
 impl Fanout {
-    fn signals(&mut self, signals: impl Iterator<Item = Signal>) {
+    fn signals(&mut self, signals: impl Iterator<Item = Signal>) -> After {
         // What waited here while the process was stopped is told to nobody.
         self.gateway.fence_if_stopped();
+        let mut after = After::default();
         let mut run: Option<(RoomId, Vec<Arc<Entry>>)> = None;
         for signal in signals {
             match signal {
                 Signal::Entry { room, entry } => match &mut run {
                     Some((same, entries)) if *same == room => entries.push(entry),
                     _ => {
-                        self.entries(run.take());
+                        self.entries(run.take(), &mut after);
                         run = Some((room, vec![entry]));
                     }
                 },
                 other => {
-                    self.entries(run.take());
-                    self.signal(other);
+                    self.entries(run.take(), &mut after);
+                    self.signal(other, &mut after);
                 }
             }
         }
-        self.entries(run);
+        self.entries(run, &mut after);
+        after
     }
 
-    fn entries(&mut self, run: Option<(RoomId, Vec<Arc<Entry>>)>) {
+    fn entries(&mut self, run: Option<(RoomId, Vec<Arc<Entry>>)>, after: &mut After) {
         let Some((room, entries)) = run else { return };
-        let (first, told) = (entries.first().map(|entry| entry.at), entries.len() as u64);
-        let (overflown, hole) = self.gateway.hub.offer(room, entries, Instant::now());
+        let (first, many) = (entries.first().map(|entry| entry.at), entries.len() as u64);
+        let (told, hole) = self.gateway.hub.offer(room, entries, Instant::now());
         if hole {
             self.holes.insert(room);
         }
-        self.gateway.cut(overflown);
+        after.and(told);
         let services = &self.gateway.services;
         if let Some(at) = first {
-            services.counters.lag.times(services.clock.now().since(at), told);
+            services.counters.lag.times(services.clock.now().since(at), many);
         }
     }
 
-    fn signal(&mut self, signal: Signal) {
+    fn signal(&mut self, signal: Signal, after: &mut After) {
         let gateway = &self.gateway;
         let hub = &gateway.hub;
         match signal {
-            Signal::Entry { room, entry } => self.entries(Some((room, vec![entry]))),
+            Signal::Entry { room, entry } => self.entries(Some((room, vec![entry])), after),
             Signal::Room { room, hint, except } => {
                 if let Hint::MemberJoined { user, .. } = &hint {
                     hub.joined(room, user.id);
                 }
-                gateway.cut(hub.hint_room(room, &hint, except));
+                after.and(hub.hint_room(room, &hint, except));
             }
-            Signal::User { user, hint, except } => gateway.cut(hub.hint_user(user, &hint, except)),
+            Signal::User { user, hint, except } => after.and(hub.hint_user(user, &hint, except)),
             Signal::Left { room, user } => {
                 // It may be back already; the connection that left by itself has stopped before its reply.
                 if hub.follows(room, user).is_some() {
@@ -132,7 +139,7 @@ impl Fanout {
                     self.gateway.tasks.spawn(async move { authority::left(&gateway, user, room).await });
                 }
             }
-            Signal::Deleted { room, .. } => gateway.cut(hub.close_room(room)),
+            Signal::Deleted { room, .. } => after.and(hub.close_room(room)),
             Signal::Authority => gateway.authority.notify_one(),
             // They have readers of their own.
             Signal::Relay(_) | Signal::Nodes(_) => {}
@@ -151,18 +158,18 @@ impl Fanout {
                 self.reading = self.reading.saturating_sub(1);
                 let found = entries.as_ref().map_or(0, Vec::len) as u64;
                 self.gateway.services.counters.repaired.fetch_add(found, Ordering::Relaxed);
-                let (overflown, hole) = self.gateway.hub.filled(room, entries, now);
+                let (after, hole) = self.gateway.hub.filled(room, entries, now);
                 self.note(room, hole);
-                self.gateway.cut(overflown);
+                self.gateway.settle(after);
             }
             Read::Heads(heads) => {
                 self.asking = false;
                 for (room, _, head) in heads {
-                    let (overflown, hole) = self.gateway.hub.saw_head(room, head, now);
+                    let (after, hole) = self.gateway.hub.saw_head(room, head, now);
                     if hole {
                         self.holes.insert(room);
                     }
-                    self.gateway.cut(overflown);
+                    self.gateway.settle(after);
                 }
                 self.ask_heads();
             }

@@ -1,7 +1,8 @@
 //! Who is connected here and who follows which room: the one place that tells entries and hints to sockets.
 //!
 //! Everything of a room happens under one lock, so a subscription that a kick has ended gets nothing after the kick's
-//! entry. What overflows is handed back: the caller cuts it.
+//! entry. What overflows, and whose outbox is to be emptied, is
+//! handed back.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,13 +20,11 @@ use crate::cluster::{Bus, ConnId, Interest};
 use crate::service::counters::Followed;
 use crate::storage::RoomId;
 
-use super::call::raw;
-use super::chorus::{Chorus, Sub};
+use super::call::{Payload, raw};
+use super::chorus::{After, Chorus, Sub};
 use super::conn::Conn;
-use super::outbox::{Out, Pushed};
-
-/// Connections whose outbox is full; each has to be ended.
-pub(super) type Overflown = Vec<Arc<Conn>>;
+use super::outbox::{BATCH, BATCH_BYTES};
+use super::told::{Kind, Told};
 
 #[derive(Debug)]
 struct Room {
@@ -142,7 +141,7 @@ impl Hub {
         let entry = inner.rooms.entry(room).or_insert_with(|| Room {
             name: name.clone(),
             sequencer: Sequencer::default(),
-            subs: Chorus::new(room),
+            subs: Chorus::default(),
             stirred: false,
             _interest: self.bus.follow(Topic::Room(room)),
         });
@@ -212,14 +211,14 @@ impl Hub {
     }
 
     /// Ends the subscriptions of those who are no members; tells them.
-    pub(super) fn close_to_strangers(&self, room: RoomId) -> Overflown {
+    pub(super) fn close_to_strangers(&self, room: RoomId) -> After {
         self.inner().close_to_strangers(room, None)
     }
 
     /// Ends all subscriptions of a room that is no more; tells them.
-    pub(super) fn close_room(&self, room: RoomId) -> Overflown {
+    pub(super) fn close_room(&self, room: RoomId) -> After {
         let mut inner = self.inner();
-        let Some(name) = inner.rooms.get(&room).map(|r| r.name.clone()) else { return Vec::new() };
+        let Some(name) = inner.rooms.get(&room).map(|r| r.name.clone()) else { return After::default() };
         let gone = inner.drop_subs(room, |_| true);
         tell_gone(&name, gone)
     }
@@ -232,12 +231,14 @@ impl Hub {
     }
 
     /// Entries of a room came over the wire.
-    pub(super) fn offer(&self, room: RoomId, entries: Vec<Arc<Entry>>, now: Instant) -> (Overflown, bool) {
+    pub(super) fn offer(&self, room: RoomId, entries: Vec<Arc<Entry>>, now: Instant) -> (After, bool) {
         let mut inner = self.inner();
-        let Some(found) = inner.rooms.get_mut(&room) else { return (Vec::new(), false) };
+        let Some(found) = inner.rooms.get_mut(&room) else { return (After::default(), false) };
         if !found.sequencer.started() {
             // Only pending subscriptions: a kick must find them all the same.
-            return (entries.iter().flat_map(|entry| inner.apply(room, entry)).collect(), false);
+            let mut after = After::default();
+            entries.iter().for_each(|entry| after.and(inner.apply(room, entry)));
+            return (after, false);
         }
         let told: Vec<_> = entries.into_iter().flat_map(|entry| found.sequencer.offer(entry, now)).collect();
         let hole = found.sequencer.has_hole();
@@ -245,9 +246,9 @@ impl Hub {
     }
 
     /// What the store has of a room's hole; `None`: it could not be read.
-    pub(super) fn filled(&self, room: RoomId, entries: Option<Vec<Arc<Entry>>>, now: Instant) -> (Overflown, bool) {
+    pub(super) fn filled(&self, room: RoomId, entries: Option<Vec<Arc<Entry>>>, now: Instant) -> (After, bool) {
         let mut inner = self.inner();
-        let Some(found) = inner.rooms.get_mut(&room) else { return (Vec::new(), false) };
+        let Some(found) = inner.rooms.get_mut(&room) else { return (After::default(), false) };
         let told = match entries {
             Some(entries) => found.sequencer.filled(entries, now),
             None => {
@@ -299,29 +300,31 @@ impl Hub {
     }
 
     /// The store's head of a room: told where the room was active or something was lost. True: there is a hole.
-    pub(super) fn saw_head(&self, room: RoomId, head: Seq, now: Instant) -> (Overflown, bool) {
+    pub(super) fn saw_head(&self, room: RoomId, head: Seq, now: Instant) -> (After, bool) {
         let mut inner = self.inner();
-        let Some(found) = inner.rooms.get_mut(&room) else { return (Vec::new(), false) };
+        let Some(found) = inner.rooms.get_mut(&room) else { return (After::default(), false) };
         found.sequencer.saw_head(head, now);
         let hole = found.sequencer.has_hole();
         if !std::mem::take(&mut found.stirred) && !hole {
-            return (Vec::new(), false);
+            return (After::default(), false);
         }
         let hint = Hint::RoomHead { room: found.name.clone(), head };
         (inner.tell_hint(room, &hint, None), hole)
     }
 
     /// A hint for a room's subscribers but `except`.
-    pub(super) fn hint_room(&self, room: RoomId, hint: &Hint, except: Option<UserId>) -> Overflown {
+    pub(super) fn hint_room(&self, room: RoomId, hint: &Hint, except: Option<UserId>) -> After {
         self.inner().tell_hint(room, hint, except)
     }
 
     /// A hint for a user's connections but `except`.
-    pub(super) fn hint_user(&self, user: UserId, hint: &Hint, except: Option<ConnId>) -> Overflown {
-        let data = raw(hint);
-        let conns = self.of_user(user);
-        let told = conns.into_iter().filter(|c| Some(c.id) != except && may_know(c, hint));
-        told.filter(|c| c.outbox.push(Out::Event(hint.name(), Arc::clone(&data))) == Pushed::Full).collect()
+    pub(super) fn hint_user(&self, user: UserId, hint: &Hint, except: Option<ConnId>) -> After {
+        let told = Told::event(hint.name(), hint);
+        let mut after = After::default();
+        for conn in self.of_user(user).iter().filter(|c| Some(c.id) != except && may_know(c, hint)) {
+            after.note(conn, conn.outbox.push(Arc::clone(&told)));
+        }
+        after
     }
 }
 
@@ -354,51 +357,53 @@ impl Inner {
         gone
     }
 
-    fn close_to_strangers(&mut self, room: RoomId, by: Option<Seq>) -> Overflown {
-        let Some(name) = self.rooms.get(&room).map(|r| r.name.clone()) else { return Vec::new() };
+    fn close_to_strangers(&mut self, room: RoomId, by: Option<Seq>) -> After {
+        let Some(name) = self.rooms.get(&room).map(|r| r.name.clone()) else { return After::default() };
         let gone = self.drop_subs(room, |sub| !sub.member && by.is_none_or(|seq| sub.since < seq));
         tell_gone(&name, gone)
     }
 
     /// Tells entries in order; each is encoded once. What an entry ends, ends before the next one.
-    fn tell(&mut self, room: RoomId, entries: &[Arc<Entry>]) -> Overflown {
-        let mut overflown = Vec::new();
-        for run in entries.split_inclusive(|entry| changes_followers(&entry.body)) {
+    fn tell(&mut self, room: RoomId, entries: &[Arc<Entry>]) -> After {
+        let mut after = After::default();
+        let (mut run, mut bytes) = (Vec::<(Kind, Payload)>::new(), 0);
+        for (i, entry) in entries.iter().enumerate() {
             let Some(found) = self.rooms.get_mut(&room) else { break };
             found.stirred = true;
-            let told: Vec<_> = run.iter().map(|entry| Out::Event(entry.body.name(), raw(&**entry))).collect();
-            overflown.append(&mut found.subs.tell(&told));
-            if let Some(last) = run.last() {
-                overflown.append(&mut self.apply(room, last));
+            let payload = raw(&**entry);
+            bytes += payload.get().len();
+            run.push((Kind::Event(entry.body.name()), payload));
+            let ends = changes_followers(&entry.body);
+            // What is told together leaves each connection in one write.
+            if ends || run.len() >= BATCH || bytes >= BATCH_BYTES || i + 1 == entries.len() {
+                after.and(found.subs.tell(&Told::run(run.iter().map(|(kind, payload)| (*kind, &**payload)))));
+                run.clear();
+                bytes = 0;
+            }
+            if ends {
+                after.and(self.apply(room, entry));
             }
         }
-        overflown
+        after
     }
 
     /// Ends the subscriptions that an entry ends.
-    fn apply(&mut self, room: RoomId, entry: &Entry) -> Overflown {
+    fn apply(&mut self, room: RoomId, entry: &Entry) -> After {
         match &entry.body {
             EntryBody::MemberRemoved { user, .. } => {
                 self.drop_subs(room, |sub| sub.conn.user == user.id && sub.since < entry.seq);
-                Vec::new()
+                After::default()
             }
             EntryBody::RoomUpdated { kind: Some(RoomKind::Private), .. } => {
                 self.close_to_strangers(room, Some(entry.seq))
             }
-            _ => Vec::new(),
+            _ => After::default(),
         }
     }
 
-    fn tell_hint(&mut self, room: RoomId, hint: &Hint, except: Option<UserId>) -> Overflown {
-        let Some(found) = self.rooms.get(&room) else { return Vec::new() };
-        let data = raw(hint);
-        let mut overflown = Vec::new();
-        for sub in found.subs.iter().filter(|sub| sub.active && Some(sub.conn.user) != except) {
-            if sub.conn.outbox.push_hint(Out::Event(hint.name(), Arc::clone(&data))) == Pushed::Full {
-                overflown.push(Arc::clone(&sub.conn));
-            }
-        }
-        overflown
+    fn tell_hint(&mut self, room: RoomId, hint: &Hint, except: Option<UserId>) -> After {
+        let Some(found) = self.rooms.get(&room) else { return After::default() };
+        found.subs.hint(&Told::event(hint.name(), hint), except)
     }
 }
 
@@ -407,10 +412,12 @@ fn changes_followers(body: &EntryBody) -> bool {
     matches!(body, EntryBody::MemberRemoved { .. } | EntryBody::RoomUpdated { kind: Some(RoomKind::Private), .. })
 }
 
-fn tell_gone(name: &RoomName, conns: Vec<Arc<Conn>>) -> Overflown {
+fn tell_gone(name: &RoomName, conns: Vec<Arc<Conn>>) -> After {
     let hint = Hint::RoomGone { room: name.clone() };
-    let data = raw(&hint);
-    conns.into_iter().filter(|c| c.outbox.push(Out::Event(hint.name(), Arc::clone(&data))) == Pushed::Full).collect()
+    let told = Told::event(hint.name(), &hint);
+    let mut after = After::default();
+    conns.iter().for_each(|conn| after.note(conn, conn.outbox.push(Arc::clone(&told))));
+    after
 }
 
 /// Whether a connection's token lets it know of the hint's room.

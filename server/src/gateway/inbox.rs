@@ -1,8 +1,10 @@
 //! Requests of one connection, from the packet to the reply: in the order they came, one at a time, `ping` first.
 //!
 //! The library calls handlers of one socket concurrently; this handler runs in its reading task and only queues. The
-//! queue is bounded in requests and bytes; what finds it full is answered `rate_limited`.
+//! queue is bounded in requests and bytes; what finds it full is answered `rate_limited`. The task that serves it lives
+//! while there is something to serve.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,11 +15,9 @@ use chat_common::{ErrorBody, ErrorCode};
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{MessageHandler, Value};
 use socketioxide::socket::Socket;
-use tokio::sync::mpsc;
 
 use super::call::{Answer, Call, Channels, decode, encode, parse, refuse};
 use super::conn::Conn;
-use super::outbox::{Ending, Pushed};
 use super::{Cx, Gateway, Route};
 use crate::service::counters::Edge;
 
@@ -31,16 +31,23 @@ const ANSWER: Duration = Duration::from_millis(7_500);
 const COME_BACK: Duration = Duration::from_secs(1);
 
 /// A request with the function that serves it.
+#[derive(Debug)]
 pub(super) struct Queued {
     route: Route,
     call: Call,
+}
+
+/// What waits behind the request under way.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    serving: bool,
+    queue: VecDeque<Queued>,
 }
 
 /// The one handler of a socket, for every event.
 pub(super) struct Inbox {
     gateway: Arc<Gateway>,
     conn: Arc<Conn>,
-    queue: mpsc::Sender<Queued>,
 }
 
 /// Tells this handler from the library's closures.
@@ -58,9 +65,8 @@ impl MessageHandler<LocalAdapter, InOrder> for Inbox {
 }
 
 impl Inbox {
-    pub(super) fn new(gateway: Arc<Gateway>, conn: Arc<Conn>) -> (Self, mpsc::Receiver<Queued>) {
-        let (queue, requests) = mpsc::channel(QUEUE);
-        (Self { gateway, conn, queue }, requests)
+    pub(super) fn new(gateway: Arc<Gateway>, conn: Arc<Conn>) -> Self {
+        Self { gateway, conn }
     }
 
     /// Queues a request, or gives its answer at once.
@@ -107,21 +113,22 @@ impl Inbox {
     fn enqueue(&self, route: Route, call: Call) -> Option<(Channels, Answer)> {
         let size = call.payload.len();
         let held = self.conn.request_bytes.load(Ordering::Relaxed);
-        let full = || too_often("too many requests wait on this connection", COME_BACK);
-        if held + size > QUEUE_BYTES {
-            return Some((call.channels.clone(), refuse(&call.channels, full())));
+        let mut waiting = self.conn.waiting();
+        if held + size > QUEUE_BYTES || waiting.queue.len() >= QUEUE {
+            drop(waiting);
+            let full = too_often("too many requests wait on this connection", COME_BACK);
+            return Some((call.channels.clone(), refuse(&call.channels, full)));
         }
         self.conn.requests.fetch_add(1, Ordering::Relaxed);
         self.conn.request_bytes.fetch_add(size, Ordering::Relaxed);
-        let Err(refused) = self.queue.try_send(Queued { route, call }) else { return None };
-        self.conn.requests.fetch_sub(1, Ordering::Relaxed);
-        self.conn.request_bytes.fetch_sub(size, Ordering::Relaxed);
-        match refused {
-            mpsc::error::TrySendError::Full(back) => {
-                Some((back.call.channels.clone(), refuse(&back.call.channels, full())))
-            }
-            mpsc::error::TrySendError::Closed(_) => None,
+        let queued = Queued { route, call };
+        if std::mem::replace(&mut waiting.serving, true) {
+            waiting.queue.push_back(queued);
+        } else {
+            drop(waiting);
+            self.gateway.tasks.spawn(serve(Arc::clone(&self.gateway), Arc::clone(&self.conn), queued));
         }
+        None
     }
 }
 
@@ -130,19 +137,24 @@ fn too_often(what: &str, wait: Duration) -> ErrorBody {
     ErrorBody { retry_after_ms: Some(ms), ..ErrorBody::new(ErrorCode::RateLimited, format!("{what}; slow down")) }
 }
 
-/// Handles a connection's requests one after the other until it ends. The one under way is finished all the same.
-pub(super) async fn serve(gateway: Arc<Gateway>, conn: Arc<Conn>, mut requests: mpsc::Receiver<Queued>) {
-    loop {
-        let queued = tokio::select! {
-            biased;
-            () = conn.ended.cancelled() => return,
-            queued = requests.recv() => queued,
-        };
-        let Some(Queued { route, call }) = queued else { return };
+/// Handles a connection's requests one after the other until none waits or it ends. The one under way is finished all
+/// the same.
+async fn serve(gateway: Arc<Gateway>, conn: Arc<Conn>, first: Queued) {
+    let mut next = Some(first);
+    while let Some(Queued { route, call }) = next {
+        if conn.ended.is_cancelled() {
+            return;
+        }
         let size = call.payload.len();
         handle(&gateway, &conn, route, call).await;
         conn.requests.fetch_sub(1, Ordering::Relaxed);
         conn.request_bytes.fetch_sub(size, Ordering::Relaxed);
+        let mut waiting = conn.waiting();
+        next = waiting.queue.pop_front();
+        if next.is_none() {
+            // What a burst has needed is given back.
+            *waiting = Waiting::default();
+        }
     }
 }
 
@@ -174,9 +186,7 @@ fn send(gateway: &Arc<Gateway>, conn: &Arc<Conn>, channels: &Channels, answer: A
     if let Some(code) = refused {
         tracing::debug!(conn = conn.id.0, req_id = ?channels.req_id, %code, "a request was refused");
     }
-    if conn.reply(channels, payload) == Pushed::Full {
-        gateway.end(conn, Ending::TooSlow);
-    }
+    gateway.heed(conn, conn.reply(channels, &payload));
 }
 
 /// `ping`, where it did not overtake.

@@ -2,8 +2,8 @@
 //! table below; what it does is a service's.
 //!
 //! The way in: `door` (origin, draining) → the library → `session` (CONNECT) → `inbox` (in order) → the table → a
-//! service → the reply. The way out: bus → `fanout` (order, holes) → `hub` (who follows) → `chorus` (who
-//! keeps up: straight to the library) or `outbox` (bounded) → `writer` → the library.
+//! service → the reply. The way out: bus → `fanout` (order, holes) → `hub` (who follows) → `told` (encoded once) →
+//! `outbox` (bounded) → `writer` → the connection, past the library; long polling goes through it.
 
 mod admin;
 mod authority;
@@ -22,6 +22,7 @@ pub mod origin;
 mod outbox;
 mod session;
 mod subscribe;
+mod told;
 mod transport;
 mod writer;
 
@@ -36,7 +37,7 @@ use chat_common::event::server::Hint;
 use chat_common::event::{Request, custom, history, member, message, presence, room, session as of_session, user};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo, TransportType};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -51,8 +52,15 @@ use call::{Answer, Call};
 use conn::Conn;
 pub use door::{Door, GatewayLayer, Passed};
 use hub::Hub;
-use outbox::{Ending, Pushed};
+use outbox::Ending;
 use transport::Transports;
+
+/// CONNECTs that are judged and welcomed at once; some for each of the store's readers.
+const ENTRANCE: usize = 32;
+/// A CONNECT is answered within this from the handshake on. A client that says nothing holds a socket for so long.
+const CONNECTED: Duration = Duration::from_secs(20);
+/// Bytes read from a WebSocket at once.
+const READ_BUFFER: usize = 1024;
 
 /// A request's reply in the making.
 type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -195,6 +203,8 @@ struct Gateway {
     transports: Transports,
     /// The authority log is to be read now.
     authority: Notify,
+    /// It is to be looked whether the store is back.
+    look: Notify,
     /// Counts the readings of the authority log that ended something.
     authority_round: AtomicU64,
     /// New sessions can be judged.
@@ -203,6 +213,9 @@ struct Gateway {
     next_conn: AtomicU64,
     /// Slow readers that were cut last.
     cuts: Mutex<VecDeque<Cut>>,
+    /// CONNECTs that are judged at once. The others wait here and not for the store's readers: whoever comes back with
+    /// everybody else waits for longer than a read may.
+    entrance: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// One of the two workers has ended.
@@ -253,11 +266,13 @@ pub fn start(
         hub,
         transports: Transports::default(),
         authority: Notify::new(),
+        look: Notify::new(),
         authority_round: AtomicU64::new(0),
         store_up: AtomicBool::new(false),
         draining: AtomicBool::new(false),
         next_conn: AtomicU64::new(1),
         cuts: Mutex::default(),
+        entrance: Semaphore::new(ENTRANCE),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
         worker_ended: CancellationToken::new(),
@@ -289,14 +304,15 @@ fn socket_io(options: &Options, payload_bytes: usize) -> (socketioxide::layer::S
         .req_path("/socket.io")
         .ping_interval(Duration::from_secs(10))
         .ping_timeout(Duration::from_secs(5))
-        .connect_timeout(Duration::from_secs(10))
+        .connect_timeout(CONNECTED)
         .upgrade_timeout(Duration::from_secs(10))
         // `/chat` asks for none; Node's broadcasts with acknowledgement, which the relay serves, name a time of their own.
         .ack_timeout(Duration::from_secs(60))
-        // No more than some batches stand in it (`Outbox::may_pass`, the writers): what is told to a room must never
-        // find it full, nor a heartbeat.
+        // No more than some batches stand in it (the writers): a heartbeat must never find it full.
         .max_buffer_size(16_384)
         .max_payload(payload_bytes as u64)
+        // It is held by every connection, and most requests are shorter; what is longer gets what it needs.
+        .ws_read_buffer_size(READ_BUFFER)
         .ws_max_message_size(payload_bytes)
         .ws_max_frame_size(payload_bytes)
         .with_parser(ParserConfig::common().max_incoming_binaries(1).max_incoming_binary_buf_size(payload_bytes));
@@ -362,9 +378,7 @@ impl GatewayHandle {
                 message: "the server is stopping; connect again in a moment".into(),
                 retry_after_ms: Some(500 + random_below(spread)),
             };
-            if conn.tell(&notice) == Pushed::Full {
-                gateway.end(conn, Ending::TooSlow);
-            }
+            gateway.heed(conn, conn.tell(&notice));
         }
         let idle = |conn: &Arc<Conn>| conn.outbox.is_empty() && conn.requests.load(Ordering::Relaxed) == 0;
         let flushed = async {

@@ -1,7 +1,7 @@
 //! What waits for one socket: a queue bounded in packets and bytes, and the end of the connection behind it.
 //!
-//! When it is full the connection is cut, never a packet skipped; only hints are left out, from half full on. The
-//! writer (`writer`) empties it; nobody else emits.
+//! When it is full the connection is cut, never a packet skipped; only hints are left out, from half full on. One at a
+//! time empties it (`writer`): whoever found it with nobody at it, and so is told to; nobody else emits.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,31 +10,14 @@ use chat_common::ErrorBody;
 use chat_common::Limits;
 use tokio::sync::Notify;
 
-use super::call::Payload;
+use super::told::Out;
 
-/// Packets the writer takes at once; with [`BATCH_BYTES`] it bounds what stands in the library's own buffer.
+/// What is taken at once, in pieces; with [`BATCH_BYTES`] it bounds what stands outside the queue.
 pub(super) const BATCH: usize = 64;
-/// Bytes the writer takes at once.
+/// Bytes taken at once.
 pub(super) const BATCH_BYTES: usize = 64 * 1024;
-/// Bytes on the wire beside a packet's payload: the namespace, the event's name, the frame.
-const FRAME: usize = 48;
-
-/// One packet for a socket.
-#[derive(Clone, Debug)]
-pub(super) enum Out {
-    /// An event.
-    Event(&'static str, Payload),
-    /// The acknowledgement of a packet.
-    Ack(i64, Payload),
-}
-
-impl Out {
-    /// Bytes it takes, about.
-    pub(super) fn size(&self) -> usize {
-        let (Self::Event(_, data) | Self::Ack(_, data)) = self;
-        data.get().len() + FRAME
-    }
-}
+/// A queue that has grown beyond this is given back when it is empty.
+const KEPT: usize = 16;
 
 /// Why a connection ends, and so how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,13 +32,15 @@ pub(super) enum Ending {
     Dropped,
 }
 
-/// What the writer does next.
-#[derive(Debug)]
+/// What is to be done next by whoever empties the queue.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Emit these.
-    Packets(Vec<Out>),
+    /// Emit what was taken.
+    Emit,
     /// Everything that had to be told was given out.
     End(Ending),
+    /// Nothing waits: whoever puts something in is told to empty it.
+    Idle,
 }
 
 /// What became of a packet.
@@ -63,35 +48,10 @@ pub(super) enum Next {
 pub(super) enum Pushed {
     /// It will be told, or may be left out.
     Ok,
+    /// Nobody empties the queue: the caller has to, or nobody ever will.
+    Wake,
     /// There is no room: the connection must be ended as [`Ending::TooSlow`].
     Full,
-}
-
-/// What was told past the queue since it was last looked whether the peer takes something.
-#[derive(Debug, Default)]
-struct Credit {
-    flow: u64,
-    packets: usize,
-    bytes: usize,
-}
-
-impl Credit {
-    /// Looks only where a batch is used up: the stream's counter belongs to another thread's cache.
-    fn take(&mut self, packets: usize, bytes: usize, flow: impl FnOnce() -> Option<u64>) -> bool {
-        let fits = |used: &Self| used.packets + packets <= BATCH && used.bytes + bytes <= BATCH_BYTES;
-        if !fits(self) {
-            match flow() {
-                Some(flow) if flow != self.flow => *self = Self { flow, ..Self::default() },
-                _ => return false,
-            }
-        }
-        let taken = fits(self);
-        if taken {
-            self.packets += packets;
-            self.bytes += bytes;
-        }
-        taken
-    }
 }
 
 #[derive(Debug, Default)]
@@ -103,8 +63,15 @@ struct State {
     packets: usize,
     /// Nothing goes out before `ready`.
     open: bool,
-    credit: Credit,
+    /// Somebody empties it.
+    busy: bool,
     ending: Option<Ending>,
+}
+
+impl State {
+    fn wake(&mut self) -> Pushed {
+        if self.open && !std::mem::replace(&mut self.busy, true) { Pushed::Wake } else { Pushed::Ok }
+    }
 }
 
 /// One socket's queue.
@@ -112,7 +79,6 @@ struct State {
 pub(super) struct Outbox {
     // A std mutex is enough: pushes and takes are short and never wait.
     state: Mutex<State>,
-    wake: Notify,
     drained: Notify,
     max_packets: usize,
     max_bytes: usize,
@@ -122,10 +88,9 @@ impl Outbox {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             state: Mutex::default(),
-            wake: Notify::new(),
             drained: Notify::new(),
             max_packets: limits.queue_packets,
-            // The rest of what may be held for a slow reader stands in the library's and the WebSocket's buffers.
+            // The rest of what may be held for a slow reader stands on its connection or in the library's buffer.
             max_bytes: limits.queue_bytes / 4 * 3,
         }
     }
@@ -134,19 +99,14 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a packet.
+    /// Queues packets.
+    #[must_use]
     pub(super) fn push(&self, out: Out) -> Pushed {
         self.push_up_to(out, self.max_packets, self.max_bytes, Pushed::Full)
     }
 
-    /// Whether packets of so many bytes may be told past the queue: nothing waits in it, and no more than a batch goes
-    /// past it until the peer is seen to take something. `flow` moves on whenever it does; `None` while it does not.
-    pub(super) fn may_pass(&self, packets: usize, bytes: usize, flow: impl FnOnce() -> Option<u64>) -> bool {
-        let mut state = self.state();
-        state.open && state.packets == 0 && state.ending.is_none() && state.credit.take(packets, bytes, flow)
-    }
-
     /// Queues what may be lost; left out from half full on.
+    #[must_use]
     pub(super) fn push_hint(&self, out: Out) -> Pushed {
         self.push_up_to(out, self.max_packets / 2, self.max_bytes / 2, Pushed::Ok)
     }
@@ -160,29 +120,28 @@ impl Outbox {
             return otherwise;
         }
         state.bytes += out.size();
-        state.packets += 1;
+        state.packets += out.len();
         state.queue.push_back(out);
-        drop(state);
-        self.wake.notify_one();
-        Pushed::Ok
+        state.wake()
     }
 
     /// Queues `ready` before everything else and opens the queue.
-    pub(super) fn open(&self, ready: Out) {
+    #[must_use]
+    pub(super) fn open(&self, ready: Out) -> Pushed {
         let mut state = self.state();
         state.bytes += ready.size();
-        state.packets += 1;
+        state.packets += ready.len();
         state.queue.push_front(ready);
         state.open = true;
-        drop(state);
-        self.wake.notify_one();
+        state.wake()
     }
 
-    /// Takes nothing more; what had to be told first is `last`. False: it was ended before.
-    pub(super) fn end(&self, ending: Ending, last: Option<Out>) -> bool {
+    /// Takes nothing more; what had to be told first is `last`. `None`: it was ended before; true: nobody empties it,
+    /// so the caller has to.
+    pub(super) fn end(&self, ending: Ending, last: Option<Out>) -> Option<bool> {
         let mut state = self.state();
         if state.ending.is_some() {
-            return false;
+            return None;
         }
         if !matches!(ending, Ending::Refused(_) | Ending::Dropped) {
             state.queue.clear();
@@ -193,26 +152,27 @@ impl Outbox {
             state.queue.push_back(last);
         }
         state.ending = Some(ending);
+        let idle = !std::mem::replace(&mut state.busy, true);
         drop(state);
-        self.wake.notify_one();
         self.drained.notify_one();
-        true
+        Some(idle)
     }
 
-    /// The next packets, or the end.
-    pub(super) async fn next(&self) -> Next {
-        loop {
-            {
-                let mut state = self.state();
-                if state.open && !state.queue.is_empty() {
-                    return Next::Packets(take_batch(&mut state.queue));
-                }
-                if let Some(ending) = &state.ending {
-                    return Next::End(ending.clone());
-                }
-            }
-            self.wake.notified().await;
+    /// Takes what is to be emitted next into `batch`. Only for the one who was told to empty the queue.
+    pub(super) fn take(&self, batch: &mut Vec<Out>) -> Next {
+        let mut state = self.state();
+        if state.open && !state.queue.is_empty() {
+            take_batch(&mut state.queue, batch);
+            return Next::Emit;
         }
+        if let Some(ending) = &state.ending {
+            return Next::End(ending.clone());
+        }
+        if state.queue.capacity() > KEPT {
+            state.queue = VecDeque::new();
+        }
+        state.busy = false;
+        Next::Idle
     }
 
     /// So many packets with so many bytes were emitted.
@@ -258,7 +218,7 @@ impl Outbox {
     }
 }
 
-fn take_batch(queue: &mut VecDeque<Out>) -> Vec<Out> {
+fn take_batch(queue: &mut VecDeque<Out>, batch: &mut Vec<Out>) {
     let mut bytes = 0;
     let fits = queue
         .iter()
@@ -268,99 +228,100 @@ fn take_batch(queue: &mut VecDeque<Out>) -> Vec<Out> {
             bytes <= BATCH_BYTES
         })
         .count();
-    queue.drain(..fits.max(1)).collect()
+    batch.extend(queue.drain(..fits.max(1)));
 }
 
 #[cfg(test)]
 mod tests {
     use chat_common::ErrorCode;
 
-    use super::super::call::raw;
+    use super::super::told::{Kind, Told};
     use super::*;
 
     fn event(name: &'static str, bytes: usize) -> Out {
-        Out::Event(name, raw(&"x".repeat(bytes)))
+        Told::event(name, &"x".repeat(bytes))
     }
 
     fn limits(packets: usize, bytes: usize) -> Limits {
         Limits { queue_packets: packets, queue_bytes: bytes, ..Limits::default() }
     }
 
-    fn names(next: Next) -> Vec<&'static str> {
-        let Next::Packets(packets) = next else { panic!("{next:?}") };
-        packets.iter().map(|p| if let Out::Event(name, _) = p { name } else { "ack" }).collect()
+    fn taken(outbox: &Outbox) -> Vec<Out> {
+        let mut batch = Vec::new();
+        assert_eq!(outbox.take(&mut batch), Next::Emit);
+        batch
     }
 
-    #[tokio::test]
-    async fn ready_goes_first_whatever_came_before() {
+    fn names(outbox: &Outbox) -> Vec<&'static str> {
+        let name = |(kind, _)| if let Kind::Event(name) = kind { name } else { "ack" };
+        taken(outbox).iter().flat_map(|told| told.packets().map(name).collect::<Vec<_>>()).collect()
+    }
+
+    #[test]
+    fn ready_goes_first_whatever_came_before() {
         let outbox = Outbox::new(&limits(10, 100_000));
-        outbox.push(event("early", 1));
-        outbox.open(event("ready", 1));
-        assert_eq!(names(outbox.next().await), ["ready", "early"]);
+        assert_eq!(outbox.push(event("early", 1)), Pushed::Ok, "nothing is to be emitted yet");
+        assert_eq!(outbox.open(event("ready", 1)), Pushed::Wake);
+        assert_eq!(names(&outbox), ["ready", "early"]);
     }
 
-    #[tokio::test]
-    async fn packets_and_bytes_are_bounded_and_count_until_they_are_emitted() {
+    #[test]
+    fn one_at_a_time_empties_it() {
+        let outbox = Outbox::new(&limits(10, 100_000));
+        assert_eq!(outbox.open(event("ready", 1)), Pushed::Wake);
+        assert_eq!(outbox.push(event("a", 1)), Pushed::Ok, "somebody was told to");
+        assert_eq!(names(&outbox), ["ready", "a"]);
+        assert_eq!(outbox.push(event("b", 1)), Pushed::Ok, "still at it");
+        assert_eq!(names(&outbox), ["b"]);
+        assert_eq!(outbox.take(&mut Vec::new()), Next::Idle);
+        assert_eq!(outbox.push(event("c", 1)), Pushed::Wake);
+        assert_eq!(outbox.end(Ending::Gone, None), Some(false));
+        assert_eq!(outbox.take(&mut Vec::new()), Next::End(Ending::Gone));
+    }
+
+    #[test]
+    fn packets_and_bytes_are_bounded_and_count_until_they_are_emitted() {
         let outbox = Outbox::new(&limits(4, 100_000));
-        outbox.open(event("ready", 1));
+        assert_eq!(outbox.open(event("ready", 1)), Pushed::Wake);
         for _ in 0..3 {
             assert_eq!(outbox.push(event("a", 1)), Pushed::Ok);
         }
         assert_eq!(outbox.push(event("a", 1)), Pushed::Full);
-        let Next::Packets(taken) = outbox.next().await else { panic!() };
+        let batch = taken(&outbox);
         assert_eq!(outbox.push(event("a", 1)), Pushed::Full, "taken is not emitted");
-        outbox.sent(1, taken[0].size());
+        outbox.sent(1, batch[0].size());
         assert_eq!(outbox.push(event("a", 80_000)), Pushed::Full, "too many bytes");
         assert_eq!(outbox.push(event("a", 1)), Pushed::Ok);
     }
 
-    #[tokio::test]
-    async fn the_queue_is_passed_while_nothing_waits_and_the_peer_keeps_up() {
-        let outbox = Outbox::new(&limits(10, 100_000));
-        let pass = |packets, bytes, flow| outbox.may_pass(packets, bytes, || flow);
-        assert!(!pass(1, 1, Some(1)), "before `ready`");
-        outbox.open(event("ready", 1));
-        assert!(!pass(1, 1, Some(1)), "`ready` waits");
-        let Next::Packets(ready) = outbox.next().await else { panic!() };
-        assert!(!pass(1, 1, Some(1)), "`ready` is in the writer's hands");
-        outbox.sent(1, ready[0].size());
-        assert!(pass(1, BATCH_BYTES, None), "a batch goes without a look");
-        assert!(!pass(1, 1, None), "the peer does not read");
-        assert!(pass(BATCH, 1, Some(1)), "it took something");
-        assert!(!pass(1, 1, Some(1)), "it took nothing since");
-        assert!(!pass(BATCH + 1, 1, Some(2)), "more than a batch at once");
-        outbox.push(event("behind", 1));
-        assert!(!pass(1, 1, Some(3)), "order holds");
-    }
-
-    #[tokio::test]
-    async fn hints_are_left_out_before_anything_is_cut() {
+    #[test]
+    fn hints_are_left_out_before_anything_is_cut() {
         let outbox = Outbox::new(&limits(4, 100_000));
-        outbox.open(event("ready", 1));
+        assert_eq!(outbox.open(event("ready", 1)), Pushed::Wake);
         assert_eq!(outbox.push_hint(event("hint", 1)), Pushed::Ok);
         assert_eq!(outbox.push_hint(event("lost", 1)), Pushed::Ok);
-        assert_eq!(names(outbox.next().await), ["ready", "hint"]);
+        assert_eq!(names(&outbox), ["ready", "hint"]);
     }
 
-    #[tokio::test]
-    async fn a_refused_one_is_told_why_and_nothing_after() {
+    #[test]
+    fn a_refused_one_is_told_why_and_nothing_after() {
         let outbox = Outbox::new(&limits(10, 100_000));
-        outbox.open(event("ready", 1));
+        assert_eq!(outbox.open(event("ready", 1)), Pushed::Wake);
         let why = Ending::Refused(ErrorBody::new(ErrorCode::Unauthorized, "expired"));
-        assert!(outbox.end(why.clone(), Some(event("notice", 1))));
-        assert!(!outbox.end(Ending::Gone, None), "the first reason holds");
-        outbox.push(event("late", 1));
-        assert_eq!(names(outbox.next().await), ["ready", "notice"]);
-        assert!(matches!(outbox.next().await, Next::End(e) if e == why));
+        assert_eq!(outbox.end(why.clone(), Some(event("notice", 1))), Some(false));
+        assert_eq!(outbox.end(Ending::Gone, None), None, "the first reason holds");
+        assert_eq!(outbox.push(event("late", 1)), Pushed::Ok);
+        assert_eq!(names(&outbox), ["ready", "notice"]);
+        assert_eq!(outbox.take(&mut Vec::new()), Next::End(why));
     }
 
-    #[tokio::test]
-    async fn a_batch_is_bounded_in_bytes_but_never_empty() {
+    #[test]
+    fn a_batch_is_bounded_in_bytes_but_never_empty() {
         let outbox = Outbox::new(&limits(1_000, 10_000_000));
-        outbox.open(event("ready", BATCH_BYTES * 2));
-        outbox.push(event("b", BATCH_BYTES / 2));
-        outbox.push(event("c", BATCH_BYTES / 2));
-        assert_eq!(names(outbox.next().await), ["ready"]);
-        assert_eq!(names(outbox.next().await), ["b"]);
+        assert_eq!(outbox.open(event("ready", BATCH_BYTES * 2)), Pushed::Wake);
+        assert_eq!(outbox.push(event("b", BATCH_BYTES / 2)), Pushed::Ok);
+        assert_eq!(outbox.push(event("c", BATCH_BYTES / 2)), Pushed::Ok);
+        assert_eq!(names(&outbox), ["ready"]);
+        assert_eq!(names(&outbox), ["b"]);
     }
 }

@@ -13,20 +13,26 @@ use serde::Deserialize;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{FromConnectParts, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
+use tokio::task::JoinHandle;
 
 use crate::cluster::ConnId;
 use crate::domain::Refusal;
 use crate::listen::ConnHandle;
 use crate::service::{Caller, Error, Result, accounts, presence, sync};
 
-use super::call::raw;
+use super::chorus::After;
 use super::conn::Conn;
 use super::door::Foreign;
-use super::inbox::{self, Inbox};
-use super::outbox::{Ending, Out};
+use super::inbox::Inbox;
+use super::outbox::{Ending, Pushed};
+use super::told::Told;
 use super::transport::Transport;
-use super::{Cx, Gateway, writer};
+use super::{CONNECTED, Cx, Gateway, writer};
 
+/// So many outboxes are emptied at once; each costs some microseconds.
+const FEW: usize = 16;
+/// So many by one task.
+const MANY: usize = 64;
 /// CONNECT and `ready` are done within this, or the transport is dropped.
 pub(super) const WELCOME: Duration = Duration::from_secs(8);
 
@@ -76,7 +82,10 @@ pub(super) async fn connect(gateway: Arc<Gateway>, connect: Connect) -> std::res
     let handle = socket.req_parts().extensions.get::<ConnHandle>().cloned();
     let transport = gateway.transports.of(socket.id, handle.as_ref(), Instant::now());
     let websocket = socket.transport_type() == socketioxide::TransportType::Websocket;
+    // Waits its turn as long as the library waits for the answer.
+    let turn = tokio::time::timeout(CONNECTED, gateway.entrance.acquire()).await;
     let admitted = match token {
+        _ if !matches!(turn, Ok(Ok(_))) => Err(Refused::Later),
         _ if transport.connects_too_often() => Err(Refused::Later),
         _ if socket.req_parts().extensions.get::<Foreign>().is_some() => {
             Err(Refused::Told(ErrorBody::new(ErrorCode::Forbidden, "this origin is not allowed here")))
@@ -140,10 +149,9 @@ async fn admit(
     Ok(conn)
 }
 
-/// Registers the handlers and starts the two tasks of a connection.
+/// Registers the handlers. A connection has no task of its own while nothing is asked or told.
 fn attach(gateway: &Arc<Gateway>, conn: &Arc<Conn>, socket: &Arc<Socket>) {
-    let (inbox, requests) = Inbox::new(Arc::clone(gateway), Arc::clone(conn));
-    socket.on_fallback(inbox);
+    socket.on_fallback(Inbox::new(Arc::clone(gateway), Arc::clone(conn)));
     let (of_gateway, of_conn) = (Arc::clone(gateway), Arc::clone(conn));
     socket.on_disconnect(async move |reason: DisconnectReason| {
         tracing::debug!(conn = of_conn.id.0, %reason, "a connection ended");
@@ -152,8 +160,10 @@ fn attach(gateway: &Arc<Gateway>, conn: &Arc<Conn>, socket: &Arc<Socket>) {
     socket.extensions.insert(Arc::clone(conn));
     // Once: a connection is made for one socket.
     let _set = conn.socket.set(Arc::downgrade(socket));
-    gateway.tasks.spawn(writer::run(Arc::clone(gateway), Arc::clone(conn), Arc::clone(socket)));
-    gateway.tasks.spawn(inbox::serve(Arc::clone(gateway), Arc::clone(conn), requests));
+    if conn.outbox.is_ending() {
+        // It was ended while it had no socket to be told on.
+        gateway.tasks.spawn(writer::run(Arc::clone(gateway), Arc::clone(conn), 0, 0));
+    }
 }
 
 /// CONNECT was answered: the user is present, and `ready` goes out before everything else.
@@ -169,8 +179,11 @@ pub(super) async fn welcome(gateway: Arc<Gateway>, connect: Connect) {
         }
         sync::ready(services, &conn.caller()).await
     };
-    match tokio::time::timeout(WELCOME, ready).await {
-        Ok(Ok(ready)) => conn.outbox.open(Out::Event("ready", raw(&ready))),
+    let turn = tokio::time::timeout(CONNECTED, gateway.entrance.acquire()).await;
+    let ready = tokio::time::timeout(WELCOME, ready).await;
+    drop(turn);
+    match ready {
+        Ok(Ok(ready)) => gateway.heed(&conn, conn.outbox.open(Told::event("ready", &ready))),
         Ok(Err(error)) => {
             tracing::debug!(%error, conn = conn.id.0, "no `ready` could be made");
             gateway.end(&conn, Ending::Dropped);
@@ -212,16 +225,13 @@ impl Gateway {
                     message: error.message.clone(),
                     retry_after_ms: error.retry_after_ms,
                 };
-                Some(Out::Event(notice.name(), raw(&notice)))
+                Some(Told::event(notice.name(), &notice))
             }
             _ => None,
         };
-        // First, since the hub tells some things past the outbox.
         self.hub.remove(conn);
-        let slow = ending == Ending::TooSlow;
-        if !conn.outbox.end(ending, last) {
-            return;
-        }
+        let (gone, slow) = (ending == Ending::Gone, ending == Ending::TooSlow);
+        let Some(idle) = conn.outbox.end(ending, last) else { return };
         if slow {
             self.note_cut(conn);
         }
@@ -229,12 +239,40 @@ impl Gateway {
         if conn.started.load(Ordering::Relaxed) {
             presence::disconnected(&self.services, conn.user, conn.id);
         }
+        if idle && !gone {
+            self.tasks.spawn(writer::run(Arc::clone(self), Arc::clone(conn), 0, 0));
+        }
     }
 
-    /// Ends every connection of the list as a slow reader.
-    pub(super) fn cut(self: &Arc<Self>, overflown: Vec<Arc<Conn>>) {
-        for conn in overflown {
+    /// Does what follows from having put something into a connection's outbox.
+    pub(super) fn heed(self: &Arc<Self>, conn: &Arc<Conn>, pushed: Pushed) {
+        match pushed {
+            Pushed::Ok => {}
+            Pushed::Wake => writer::flush(self, conn, &mut Vec::new()),
+            Pushed::Full => self.end(conn, Ending::TooSlow),
+        }
+    }
+
+    /// The same for many, over the threads there are; gives what to wait for before more is told, so that nobody who
+    /// reads is found with a full outbox.
+    pub(super) fn settle(self: &Arc<Self>, after: After) -> Vec<JoinHandle<()>> {
+        for conn in after.overflown {
             self.end(&conn, Ending::TooSlow);
         }
+        if after.wake.len() <= FEW {
+            after.wake.iter().for_each(|conn| writer::flush(self, conn, &mut Vec::new()));
+            return Vec::new();
+        }
+        let mut wake = after.wake;
+        let mut tasks = Vec::with_capacity(wake.len() / MANY + 1);
+        while !wake.is_empty() {
+            let some = wake.split_off(wake.len().saturating_sub(MANY));
+            let gateway = Arc::clone(self);
+            tasks.push(self.tasks.spawn(async move {
+                let mut batch = Vec::new();
+                some.iter().for_each(|conn| writer::flush(&gateway, conn, &mut batch));
+            }));
+        }
+        tasks
     }
 }

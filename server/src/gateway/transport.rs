@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use socketioxide::socket::Sid;
 
-use crate::listen::{ConnHandle, Line};
+use crate::listen::{ConnHandle, Line, Mark};
 
 /// TCP connections remembered for one session; a browser opens six to one host. The oldest is forgotten.
 const HANDLES: usize = 8;
@@ -66,9 +66,9 @@ impl Transport {
         self.handles().iter().any(ConnHandle::is_blocked)
     }
 
-    /// Writes done so far on all its connections; `None` while one of them waits for the peer to read.
-    pub(super) fn flow(&self) -> Option<u64> {
-        self.handles().iter().try_fold(0, |sum, h| (!h.is_blocked()).then(|| h.writes().wrapping_add(sum)))
+    /// Looks for a mark on all its connections; none: looks no more. False: it cannot be seen on any.
+    pub(super) fn watch_for(&self, mark: Option<&Arc<Mark>>) -> bool {
+        self.handles().iter().fold(false, |seen, handle| handle.watch_for(mark) | seen)
     }
 
     /// Polls seen so far.

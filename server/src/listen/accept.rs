@@ -31,7 +31,8 @@ pub const HEAD_BYTES: usize = 64 * 1024 - 1;
 /// The kernel gives a connection up when sent data stays unacknowledged for so long, or the peer's window closed.
 const USER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Connections the kernel holds for us before they are accepted; when full it drops the handshake and the peer retries.
-const BACKLOG: i32 = 1024;
+/// The kernel takes no more than its own limit (`net.core.somaxconn`, 4096).
+const BACKLOG: i32 = 4096;
 /// What a connection over its address's share is told before it is closed.
 const OVER_SHARE: &str =
     r#"{"error":{"code":"rate_limited","message":"too many connections of this address","retry_after_ms":10000}}"#;
@@ -140,7 +141,7 @@ where
         return;
     }
     let share = Arc::new(Share::new(permit, counted));
-    let handle = ConnHandle::new(peer);
+    let handle = if options.tls.is_some() { ConnHandle::sealed(peer) } else { ConnHandle::new(peer) };
     let (service, tracker, options) = (service.clone(), &options.tracker, options.clone());
     let guarded = {
         let (handle, share) = (handle.clone(), share.clone());

@@ -1,10 +1,14 @@
 //! One accepted TCP connection as others see it: who it is, and a way to cut it.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
+
+use super::wire::{Mark, Wire, Wrote};
 
 /// Stands in the extensions of every request of a connection. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -14,55 +18,34 @@ pub struct ConnHandle {
     /// The client's address: the peer's, or the forwarded one behind a trusted proxy (set per request).
     pub client: IpAddr,
     cut: CancellationToken,
-    flow: Arc<Flow>,
-}
-
-/// What the stream notes of its writes.
-#[derive(Debug, Default)]
-pub(super) struct Flow {
-    cut: AtomicBool,
-    blocked: AtomicBool,
-    writes: AtomicU64,
-}
-
-impl Flow {
-    /// Whether the connection has been cut; asked at each read and write, so it takes no lock.
-    pub(super) fn is_cut(&self) -> bool {
-        self.cut.load(Ordering::Acquire)
-    }
-
-    /// A write was done. Only the stream says so.
-    pub(super) fn wrote(&self) {
-        self.blocked.store(false, Ordering::Relaxed);
-        self.writes.store(self.writes.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-    }
-
-    /// A write waits for the peer to read.
-    pub(super) fn block(&self) {
-        self.blocked.store(true, Ordering::Relaxed);
-    }
+    wire: Arc<Wire>,
 }
 
 impl ConnHandle {
     /// For a newly accepted connection.
     pub fn new(peer: SocketAddr) -> Self {
-        Self { peer, client: peer.ip(), cut: CancellationToken::new(), flow: Arc::default() }
+        Self { peer, client: peer.ip(), cut: CancellationToken::new(), wire: Arc::default() }
+    }
+
+    /// The same where what is written is encrypted on the way to the stream: nothing goes past its owner.
+    pub fn sealed(peer: SocketAddr) -> Self {
+        Self { wire: Arc::new(Wire::sealed()), ..Self::new(peer) }
     }
 
     /// Ends the connection at once, whatever it is doing: reads and writes on it fail from now on.
     pub fn cut(&self) {
-        self.flow.cut.store(true, Ordering::Release);
+        self.wire.cut();
         self.cut.cancel();
     }
 
     /// Whether it has been cut.
     pub fn is_cut(&self) -> bool {
-        self.flow.is_cut()
+        self.wire.is_cut()
     }
 
-    /// What the stream notes its writes in.
-    pub(super) fn flow(&self) -> Arc<Flow> {
-        Arc::clone(&self.flow)
+    /// Its write side.
+    pub(super) fn wire(&self) -> Arc<Wire> {
+        Arc::clone(&self.wire)
     }
 
     /// Ends when the connection has been cut.
@@ -70,13 +53,33 @@ impl ConnHandle {
         &self.cut
     }
 
-    /// Writes done so far; it moves on when what was given to the connection leaves.
-    pub fn writes(&self) -> u64 {
-        self.flow.writes.load(Ordering::Relaxed)
-    }
-
     /// Whether a write waits for the peer to read.
     pub fn is_blocked(&self) -> bool {
-        self.flow.blocked.load(Ordering::Relaxed)
+        self.wire.is_blocked()
+    }
+
+    /// Looks for a mark in what the stream's owner writes from now on; none: looks no more. False: it cannot be seen.
+    pub fn watch_for(&self, mark: Option<&Arc<Mark>>) -> bool {
+        self.wire.watch_for(mark)
+    }
+
+    /// Writes frames past the stream's owner; only on a connection that a mark has passed on. After [`Wrote::Rest`]
+    /// nothing more is given to it before [`ConnHandle::flushed`].
+    pub fn write_frames<'a>(&self, frames: impl ExactSizeIterator<Item = &'a Bytes> + Clone) -> Wrote {
+        self.wire.write_frames(frames)
+    }
+
+    /// Waits until the rest of what was written has left.
+    ///
+    /// # Errors
+    /// `TimedOut` where the peer took nothing for `patience`; else the connection has ended.
+    pub async fn flushed(&self, patience: Duration) -> io::Result<()> {
+        while let Some(stream) = self.wire.flush_frames()? {
+            tokio::select! {
+                writable = tokio::time::timeout(patience, stream.writable()) => writable??,
+                () = self.cut.cancelled() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ mod stream;
 mod tls;
 mod tls_cert;
 mod tls_files;
+mod wire;
 
 pub use accept::{HEAD_BYTES, HEAD_TIME, Options, bind, serve};
 pub use caps::{Caps, Permit};
@@ -20,3 +21,4 @@ pub use stream::{Guarded, WRITE_STALL};
 pub use tls::{HANDSHAKE_TIME, Tls};
 pub use tls_cert::{Facts, date};
 pub use tls_files::{Loaded, TlsError, TlsFiles, load as load_tls};
+pub use wire::{Mark, Wrote};

@@ -2,19 +2,22 @@
 //! what the peer still sends before it closes, so that the peer sees the last answer instead of a reset.
 
 use std::io;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::ConnHandle;
 use super::accept::Share;
-use super::conn::Flow;
+use super::wire::Wire;
 
 /// A write that makes no progress for so long fails.
 pub const WRITE_STALL: Duration = Duration::from_secs(10);
@@ -27,8 +30,8 @@ type Cut = Option<Pin<Box<WaitForCancellationFutureOwned>>>;
 /// cache line costs.
 #[derive(Debug)]
 pub struct Guarded {
-    inner: TcpStream,
-    flow: Arc<Flow>,
+    read: OwnedReadHalf,
+    wire: Arc<Wire>,
     stalled: Option<Pin<Box<Sleep>>>,
     seldom: Box<Seldom>,
 }
@@ -49,11 +52,13 @@ struct Seldom {
 }
 
 impl Guarded {
-    pub(super) fn new(inner: TcpStream, handle: ConnHandle, share: Arc<Share>, stall: Duration) -> Self {
-        let flow = handle.flow();
+    pub(super) fn new(stream: TcpStream, handle: ConnHandle, share: Arc<Share>, stall: Duration) -> Self {
+        let (read, write) = stream.into_split();
+        let wire = handle.wire();
+        wire.open(Arc::new(write));
         let seldom =
             Seldom { handle, cut_read: None, cut_write: None, stall, linger: None, finished: false, _share: share };
-        Self { inner, flow, stalled: None, seldom: Box::new(seldom) }
+        Self { read, wire, stalled: None, seldom: Box::new(seldom) }
     }
 
     /// Fails once the connection was cut; otherwise `slot` wakes the caller when it is.
@@ -69,25 +74,42 @@ impl Guarded {
     fn poll_guarded<T>(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        mut write: impl FnMut(&Wire, &TcpStream, &ConnHandle) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        if self.flow.is_cut() {
+        if self.wire.is_cut() {
             return Poll::Ready(Err(cut_error()));
         }
-        if let Poll::Ready(done) = write(Pin::new(&mut self.inner), cx) {
-            self.stalled = None;
-            self.flow.wrote();
-            return Poll::Ready(done);
+        let stream: &TcpStream = self.read.as_ref();
+        loop {
+            match write(&self.wire, stream, &self.seldom.handle) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                done => {
+                    self.stalled = None;
+                    self.wire.set_blocked(false);
+                    return Poll::Ready(done);
+                }
+            }
+            match stream.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
+                Poll::Pending => break,
+            }
         }
         let Seldom { handle, cut_write, stall, .. } = &mut *self.seldom;
         Self::poll_cut(handle.token(), cut_write, cx)?;
-        self.flow.block();
+        self.wire.set_blocked(true);
         let stall = *stall;
         let timer = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
         ready!(timer.as_mut().poll(cx));
         // The reader of this connection must learn of it, too.
         handle.cut();
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.wire.close();
     }
 }
 
@@ -98,10 +120,10 @@ fn cut_error() -> io::Error {
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.flow.is_cut() {
+        if this.wire.is_cut() {
             return Poll::Ready(Err(cut_error()));
         }
-        if let Poll::Ready(done) = Pin::new(&mut this.inner).poll_read(cx, buf) {
+        if let Poll::Ready(done) = Pin::new(&mut this.read).poll_read(cx, buf) {
             return Poll::Ready(done);
         }
         let Seldom { handle, cut_read, .. } = &mut *this.seldom;
@@ -112,7 +134,7 @@ impl AsyncRead for Guarded {
 
 impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_guarded(cx, |inner, cx| inner.poll_write(cx, buf))
+        self.poll_guarded(cx, |wire, stream, handle| wire.write_owners(stream, buf, handle))
     }
 
     fn poll_write_vectored(
@@ -120,24 +142,29 @@ impl AsyncWrite for Guarded {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_guarded(cx, |inner, cx| inner.poll_write_vectored(cx, bufs))
+        // HTTP writes so, and the library that has the stream after the upgrade does not.
+        self.poll_guarded(cx, |wire, stream, handle| match wire.is_shared() {
+            false => stream.try_write_vectored(bufs),
+            true => wire.write_owners(stream, bufs.iter().find(|b| !b.is_empty()).map_or(&[], |b| &**b), handle),
+        })
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_guarded(cx, |inner, cx| inner.poll_flush(cx))
+        self.poll_guarded(cx, |wire, stream, _| wire.flush_owners(stream))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.flow.is_cut() {
+        if this.wire.is_cut() {
             return Poll::Ready(Ok(()));
         }
         if !this.seldom.finished {
-            ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
+            let stream: &TcpStream = this.read.as_ref();
+            SockRef::from(stream).shutdown(Shutdown::Write)?;
             this.seldom.finished = true;
         }
         let (until, left) = this
@@ -150,7 +177,7 @@ impl AsyncWrite for Guarded {
                 return Poll::Ready(Ok(()));
             }
             let mut buf = ReadBuf::new(&mut scrap);
-            match ready!(Pin::new(&mut this.inner).poll_read(cx, &mut buf)) {
+            match ready!(Pin::new(&mut this.read).poll_read(cx, &mut buf)) {
                 Ok(()) if !buf.filled().is_empty() => *left = left.saturating_sub(buf.filled().len()),
                 _ => return Poll::Ready(Ok(())),
             }
@@ -163,7 +190,9 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    use super::super::Caps;
+    use bytes::Bytes;
+
+    use super::super::{Caps, Mark, Wrote};
     use super::*;
 
     async fn pair(stall: Duration) -> (Guarded, TcpStream, ConnHandle) {
@@ -223,5 +252,57 @@ mod tests {
         server.shutdown().await.unwrap();
         drop(server);
         assert_eq!(sender.await.unwrap().unwrap(), "HTTP/1.1 413\r\n\r\n");
+    }
+
+    #[tokio::test]
+    async fn frames_follow_what_the_owner_wrote_before_the_mark() {
+        let (server, mut client, handle) = pair(WRITE_STALL).await;
+        let (_read, mut write) = tokio::io::split(server);
+        let mark = Mark::new(b"<mark>".to_vec());
+        assert!(handle.watch_for(Some(&mark)));
+        write.write_all(b"one two <mark>three ").await.unwrap();
+        write.flush().await.unwrap();
+        let line = mark.passed().await;
+        let frames = [Bytes::from_static(b"four "), Bytes::from_static(b"five ")];
+        assert_eq!(line.write_frames(frames.iter()), Wrote::All);
+        write.write_all(b"six").await.unwrap();
+        write.shutdown().await.unwrap();
+        let mut said = String::new();
+        client.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "one two three four five six");
+    }
+
+    #[tokio::test]
+    async fn what_the_socket_does_not_take_goes_before_all_else() {
+        let (server, mut client, handle) = pair(WRITE_STALL).await;
+        let (_read, mut write) = tokio::io::split(server);
+        let mark = Mark::new(b"<mark>".to_vec());
+        assert!(handle.watch_for(Some(&mark)));
+        write.write_all(b"<mark>").await.unwrap();
+        let line = mark.passed().await;
+        // More than the buffers of both sides hold.
+        let block = Bytes::from(vec![b'a'; 16 << 20]);
+        assert_eq!(line.write_frames([block.clone()].iter()), Wrote::Rest);
+        assert!(line.is_blocked());
+        assert_eq!(line.flushed(Duration::from_millis(20)).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let owner = tokio::spawn(async move {
+            write.write_all(b"b").await.unwrap();
+            write.shutdown().await.unwrap();
+        });
+        let reader = tokio::spawn(async move {
+            let mut said = Vec::new();
+            client.read_to_end(&mut said).await.unwrap();
+            said
+        });
+        line.flushed(WRITE_STALL).await.unwrap();
+        owner.await.unwrap();
+        let said = reader.await.unwrap();
+        assert_eq!(said.len(), block.len() + 1);
+        assert!(said.starts_with(&block) && said.ends_with(b"b"));
+    }
+
+    #[tokio::test]
+    async fn nothing_goes_past_an_owner_that_encrypts() {
+        assert!(!ConnHandle::sealed(([127, 0, 0, 1], 1).into()).watch_for(Some(&Mark::new(vec![1]))));
     }
 }

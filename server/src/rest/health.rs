@@ -19,7 +19,7 @@ pub async fn healthz() -> &'static str {
     "ok"
 }
 
-/// Whether to send traffic here: the store can write and the node is not going away. A bus or a relay's
+/// Whether to send traffic here: the store can write, handshakes are taken and the node is not going away. A bus or a relay's
 /// Redis that is down, or a feed that is behind, is named and does not make the node unready.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, body = Readiness), (status = 503, description = "Not now", body = Readiness)))]
@@ -30,7 +30,8 @@ pub async fn readyz(State(rest): State<Rest>) -> (StatusCode, Json<Readiness>) {
         Err(_) => Err("the store does not answer".to_owned()),
     };
     let draining = rest.drain.is_cancelled();
-    let ready = store.is_ok() && !draining;
+    // Handshakes are taken again a moment after the store is back, or the first clients would be turned away.
+    let ready = store.is_ok() && !draining && rest.edge.is_taking();
     let said = |r: Result<(), String>| r.err().unwrap_or_else(|| "ok".to_owned());
     let standing = rest.services.node.standing();
     let body = Readiness {

@@ -214,6 +214,8 @@ pub struct Cut {
 
 /// What an edge tells of its connections when somebody looks. Each question walks over all of them.
 pub trait Watched: Send + Sync {
+    /// Whether new connections are taken. Where they are not, it is looked at once whether they could be.
+    fn is_taking(&self) -> bool;
     /// The numbers.
     fn census(&self) -> Census;
     /// Every connection.
