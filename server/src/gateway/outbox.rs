@@ -65,6 +65,8 @@ struct State {
     open: bool,
     /// Somebody empties it.
     busy: bool,
+    /// Somebody waits until there is room.
+    awaited: bool,
     ending: Option<Ending>,
 }
 
@@ -158,9 +160,17 @@ impl Outbox {
         Some(idle)
     }
 
-    /// Takes what is to be emitted next into `batch`. Only for the one who was told to empty the queue.
+    /// Takes what is to be emitted next in place of `batch`, which has been emitted. Only for the one who was told to
+    /// empty the queue.
     pub(super) fn take(&self, batch: &mut Vec<Out>) -> Next {
         let mut state = self.state();
+        for told in batch.drain(..) {
+            state.bytes = state.bytes.saturating_sub(told.size());
+            state.packets = state.packets.saturating_sub(told.len());
+        }
+        if std::mem::take(&mut state.awaited) {
+            self.drained.notify_one();
+        }
         if state.open && !state.queue.is_empty() {
             take_batch(&mut state.queue, batch);
             return Next::Emit;
@@ -175,27 +185,16 @@ impl Outbox {
         Next::Idle
     }
 
-    /// So many packets with so many bytes were emitted.
-    pub(super) fn sent(&self, packets: usize, bytes: usize) {
-        if packets == 0 {
-            return;
-        }
-        let mut state = self.state();
-        state.bytes = state.bytes.saturating_sub(bytes);
-        state.packets = state.packets.saturating_sub(packets);
-        drop(state);
-        self.drained.notify_one();
-    }
-
     /// Waits until replies may be made: a client that asks faster than it reads waits, instead of being cut for it.
     pub(super) async fn has_room(&self) {
         loop {
             {
-                let state = self.state();
+                let mut state = self.state();
                 if state.ending.is_some() || (state.bytes < self.max_bytes / 3 && state.packets < self.max_packets / 2)
                 {
                     return;
                 }
+                state.awaited = true;
             }
             self.drained.notified().await;
         }
@@ -287,11 +286,11 @@ mod tests {
             assert_eq!(outbox.push(event("a", 1)), Pushed::Ok);
         }
         assert_eq!(outbox.push(event("a", 1)), Pushed::Full);
-        let batch = taken(&outbox);
+        let mut batch = taken(&outbox);
         assert_eq!(outbox.push(event("a", 1)), Pushed::Full, "taken is not emitted");
-        outbox.sent(1, batch[0].size());
+        assert_eq!(outbox.take(&mut batch), Next::Idle);
         assert_eq!(outbox.push(event("a", 80_000)), Pushed::Full, "too many bytes");
-        assert_eq!(outbox.push(event("a", 1)), Pushed::Ok);
+        assert_eq!(outbox.push(event("a", 1)), Pushed::Wake);
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn attach(gateway: &Arc<Gateway>, conn: &Arc<Conn>, socket: &Arc<Socket>) {
     let _set = conn.socket.set(Arc::downgrade(socket));
     if conn.outbox.is_ending() {
         // It was ended while it had no socket to be told on.
-        gateway.tasks.spawn(writer::run(Arc::clone(gateway), Arc::clone(conn), 0, 0));
+        gateway.tasks.spawn(writer::run(Arc::clone(gateway), Arc::clone(conn), Vec::new()));
     }
 }
 
@@ -240,7 +240,7 @@ impl Gateway {
             presence::disconnected(&self.services, conn.user, conn.id);
         }
         if idle && !gone {
-            self.tasks.spawn(writer::run(Arc::clone(self), Arc::clone(conn), 0, 0));
+            self.tasks.spawn(writer::run(Arc::clone(self), Arc::clone(conn), Vec::new()));
         }
     }
 

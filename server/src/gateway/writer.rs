@@ -53,8 +53,8 @@ pub(super) struct Credit {
 }
 
 /// Empties the outbox as far as the peer takes it; what then waits is left to a task. Only for the one who was told to.
+/// `batch` is empty before and after.
 pub(super) fn flush(gateway: &Arc<Gateway>, conn: &Arc<Conn>, batch: &mut Vec<Out>) {
-    let (mut packets, mut bytes) = (0, 0);
     if let Some(line) = conn.line.get() {
         loop {
             match conn.outbox.take(batch) {
@@ -62,28 +62,23 @@ pub(super) fn flush(gateway: &Arc<Gateway>, conn: &Arc<Conn>, batch: &mut Vec<Ou
                 Next::End(_) => break,
                 Next::Emit => {}
             }
-            let wrote = line.write_frames(batch.iter().map(|out| &out.frames));
-            (packets, bytes) = measured(batch);
-            batch.clear();
-            match wrote {
-                Wrote::All => conn.outbox.sent(packets, bytes),
+            match line.write_frames(batch.iter().map(|out| &out.frames)) {
+                Wrote::All => {}
                 Wrote::Rest => break,
-                Wrote::Gone => return gateway.end(conn, Ending::Gone),
+                Wrote::Gone => {
+                    batch.clear();
+                    return gateway.end(conn, Ending::Gone);
+                }
             }
-            (packets, bytes) = (0, 0);
         }
     }
-    gateway.tasks.spawn(run(Arc::clone(gateway), Arc::clone(conn), packets, bytes));
+    gateway.tasks.spawn(run(Arc::clone(gateway), Arc::clone(conn), std::mem::take(batch)));
 }
 
-fn measured(batch: &[Out]) -> (usize, usize) {
-    batch.iter().fold((0, 0), |(packets, bytes), out| (packets + out.len(), bytes + out.size()))
-}
-
-/// Empties the outbox until nothing waits or the connection has ended; `packets` of `bytes` are on their way already.
-pub(super) async fn run(gateway: Arc<Gateway>, conn: Arc<Conn>, packets: usize, bytes: usize) {
+/// Empties the outbox until nothing waits or the connection has ended; `written` is on its way already.
+pub(super) async fn run(gateway: Arc<Gateway>, conn: Arc<Conn>, written: Vec<Out>) {
     let Some(socket) = conn.socket() else { return };
-    let ending = match drive(&conn, &socket, packets, bytes).await {
+    let ending = match drive(&conn, &socket, written).await {
         Ok(None) => return,
         Ok(Some(ending)) => ending,
         Err(Stop::Stalled) => {
@@ -99,12 +94,10 @@ pub(super) async fn run(gateway: Arc<Gateway>, conn: Arc<Conn>, packets: usize, 
 }
 
 /// `None`: nothing waits any more.
-async fn drive(conn: &Conn, socket: &Arc<Socket>, packets: usize, bytes: usize) -> Result<Option<Ending>, Stop> {
-    if let Some(line) = conn.line.get().filter(|_| packets > 0) {
+async fn drive(conn: &Conn, socket: &Arc<Socket>, mut batch: Vec<Out>) -> Result<Option<Ending>, Stop> {
+    if let Some(line) = conn.line.get().filter(|_| !batch.is_empty()) {
         flushed(conn, line).await?;
-        conn.outbox.sent(packets, bytes);
     }
-    let mut batch = Vec::new();
     loop {
         match conn.outbox.take(&mut batch) {
             Next::Idle => return Ok(None),
@@ -112,17 +105,13 @@ async fn drive(conn: &Conn, socket: &Arc<Socket>, packets: usize, bytes: usize) 
             Next::Emit => {}
         }
         if let Some(line) = line(conn, socket).await? {
-            let (packets, bytes) = measured(&batch);
             match line.write_frames(batch.iter().map(|out| &out.frames)) {
                 Wrote::All => {}
                 Wrote::Rest => flushed(conn, line).await?,
                 Wrote::Gone => return Err(Stop::Closed),
             }
-            batch.clear();
-            conn.outbox.sent(packets, bytes);
         } else {
             emit_all(conn, socket, &batch).await?;
-            batch.clear();
         }
         tokio::task::yield_now().await;
     }
@@ -169,14 +158,11 @@ async fn line<'a>(conn: &'a Conn, socket: &Socket) -> Result<Option<&'a ConnHand
         Err(SendError::Socket(SocketError::Closed)) => Err(Stop::Closed),
         Err(_) => Ok(None),
     }?;
+    conn.transport.watch_for(None);
     match passed {
         // Once: only one at a time gets here.
         Some(handle) => drop(conn.line.set(handle)),
-        None if conn.ended.is_cancelled() => {}
-        None => {
-            conn.transport.watch_for(None);
-            conn.no_line.store(true, Ordering::Relaxed);
-        }
+        None => conn.no_line.store(!conn.ended.is_cancelled(), Ordering::Relaxed),
     }
     Ok(conn.line.get())
 }
@@ -209,7 +195,6 @@ async fn emit_all(conn: &Conn, socket: &Arc<Socket>, batch: &[Out]) -> Result<()
             credit.packets += 1;
             credit.bytes += payload.get().len();
         }
-        conn.outbox.sent(out.len(), out.size());
     }
     *conn.credit.lock().unwrap_or_else(PoisonError::into_inner) = credit;
     Ok(())

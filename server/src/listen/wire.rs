@@ -73,22 +73,20 @@ struct Lane {
     mark: Option<Arc<Mark>>,
 }
 
-impl Lane {
-    /// Writes what is left; false: not all of it.
-    fn send_rest(&mut self, stream: &TcpStream) -> io::Result<bool> {
-        while !self.rest.is_empty() {
-            match stream.try_write(&self.rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(sent) => self.rest.advance(sent),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(e) => return Err(e),
-            }
+/// Writes what is left; false: not all of it.
+fn send_rest(rest: &mut BytesMut, stream: &TcpStream) -> io::Result<bool> {
+    while !rest.is_empty() {
+        match stream.try_write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(sent) => rest.advance(sent),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(e) => return Err(e),
         }
-        if self.rest.capacity() > 0 {
-            self.rest = BytesMut::new();
-        }
-        Ok(true)
     }
+    if rest.capacity() > 0 {
+        *rest = BytesMut::new();
+    }
+    Ok(true)
 }
 
 impl Wire {
@@ -152,7 +150,7 @@ impl Wire {
             return stream.try_write(buf);
         }
         let mut lane = self.lane();
-        if !lane.send_rest(stream)? {
+        if !send_rest(&mut lane.rest, stream)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut buf = buf;
@@ -176,7 +174,7 @@ impl Wire {
 
     /// The owner flushes.
     pub(super) fn flush_owners(&self, stream: &TcpStream) -> io::Result<()> {
-        if self.is_shared() && !self.lane().send_rest(stream)? {
+        if self.is_shared() && !send_rest(&mut self.lane().rest, stream)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(())
@@ -185,14 +183,14 @@ impl Wire {
     /// Writes frames past the owner, in one call of the system.
     pub(super) fn write_frames<'a>(&self, frames: impl ExactSizeIterator<Item = &'a Bytes> + Clone) -> Wrote {
         let mut lane = self.lane();
-        let Some(stream) = lane.stream.clone() else { return Wrote::Gone };
+        let Lane { stream: Some(stream), rest, .. } = &mut *lane else { return Wrote::Gone };
         if self.is_cut() {
             return Wrote::Gone;
         }
-        let sent = match lane.send_rest((*stream).as_ref()) {
+        let sent = match send_rest(rest, (**stream).as_ref()) {
             Err(_) => return Wrote::Gone,
             Ok(false) => 0,
-            Ok(true) => match try_write(&stream, frames.clone()) {
+            Ok(true) => match try_write(stream, frames.clone()) {
                 Ok(sent) => sent,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => 0,
                 Err(_) => return Wrote::Gone,
@@ -202,9 +200,9 @@ impl Wire {
         for frame in frames {
             let from = skip.min(frame.len());
             skip -= from;
-            lane.rest.extend_from_slice(&frame[from..]);
+            rest.extend_from_slice(&frame[from..]);
         }
-        if lane.rest.is_empty() {
+        if rest.is_empty() {
             return Wrote::All;
         }
         self.set_blocked(true);
@@ -214,12 +212,14 @@ impl Wire {
     /// Writes what is left; what to wait for where the socket does not take it all.
     pub(super) fn flush_frames(&self) -> io::Result<Option<Arc<OwnedWriteHalf>>> {
         let mut lane = self.lane();
-        let Some(stream) = lane.stream.clone() else { return Err(io::ErrorKind::NotConnected.into()) };
-        if lane.send_rest((*stream).as_ref())? {
+        let Lane { stream: Some(stream), rest, .. } = &mut *lane else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        if send_rest(rest, (**stream).as_ref())? {
             self.set_blocked(false);
             return Ok(None);
         }
-        Ok(Some(stream))
+        Ok(Some(Arc::clone(stream)))
     }
 }
 
