@@ -80,6 +80,9 @@ pub struct Timeline {
     items: BTreeMap<Seq, Item>,
     authors: Authors,
     holes: Vec<Hole>,
+    /// The version that items begin with: another one after each reset, since the same `seq` may then be another message
+    /// and the wrapped lines of the old one are still known.
+    born: u32,
     /// Older messages exist that are not loaded.
     pub more_before: bool,
     /// The newest entry applied.
@@ -145,6 +148,7 @@ impl Timeline {
     pub fn reset(&mut self, messages: Vec<Message>, first: Seq, head: Seq) {
         self.items.clear();
         self.holes.clear();
+        self.born = self.born.wrapping_add(1 << 16);
         self.more_before = messages.first().map_or(head >= first && head > Seq::ZERO, |m| m.seq > first);
         self.head = head;
         self.put_all(messages);
@@ -165,7 +169,7 @@ impl Timeline {
         let version = match self.items.get(&message.seq) {
             Some(Item { body: ItemBody::Message(old), .. }) if old.rev() >= message.rev => return,
             Some(item) => item.version.wrapping_add(1),
-            None => 0,
+            None => self.born,
         };
         if self.room.is_none() {
             self.room = Some(message.room.clone());
@@ -288,7 +292,7 @@ impl Timeline {
                 let added = note.is_some();
                 if let Some(text) = note {
                     let body = ItemBody::Note { at: entry.at, text };
-                    self.items.entry(entry.seq).or_insert(Item { version: 0, body });
+                    self.items.entry(entry.seq).or_insert(Item { version: self.born, body });
                 }
                 added
             }
