@@ -20,8 +20,11 @@ pub struct Options {
 
 /// The crates with a package.
 const PROGRAMS: [&str; 2] = ["chat-server", "chat-tui"];
+/// A program's name to that of a file.
+type FileName = fn(&str) -> String;
+
 /// The shells with completions, and the name of their file.
-const SHELLS: [(&str, fn(&str) -> String); 3] = [
+const SHELLS: [(&str, FileName); 3] = [
     ("bash", |program| format!("{program}.bash")),
     ("zsh", |program| format!("_{program}")),
     ("fish", |program| format!("{program}.fish")),

@@ -220,7 +220,7 @@ impl Hub {
         let mut inner = self.inner();
         let Some(name) = inner.rooms.get(&room).map(|r| r.name.clone()) else { return After::default() };
         let gone = inner.drop_subs(room, |_| true);
-        tell_gone(&name, gone)
+        tell_gone(&name, &gone)
     }
 
     /// Notes that a user is a member now.
@@ -360,7 +360,7 @@ impl Inner {
     fn close_to_strangers(&mut self, room: RoomId, by: Option<Seq>) -> After {
         let Some(name) = self.rooms.get(&room).map(|r| r.name.clone()) else { return After::default() };
         let gone = self.drop_subs(room, |sub| !sub.member && by.is_none_or(|seq| sub.since < seq));
-        tell_gone(&name, gone)
+        tell_gone(&name, &gone)
     }
 
     /// Tells entries in order; each is encoded once. What an entry ends, ends before the next one.
@@ -412,7 +412,7 @@ fn changes_followers(body: &EntryBody) -> bool {
     matches!(body, EntryBody::MemberRemoved { .. } | EntryBody::RoomUpdated { kind: Some(RoomKind::Private), .. })
 }
 
-fn tell_gone(name: &RoomName, conns: Vec<Arc<Conn>>) -> After {
+fn tell_gone(name: &RoomName, conns: &[Arc<Conn>]) -> After {
     let hint = Hint::RoomGone { room: name.clone() };
     let told = Told::event(hint.name(), &hint);
     let mut after = After::default();

@@ -166,7 +166,7 @@ fn something(dice: &mut Dice, room: &str, seq: u64) -> (Kind, &'static str, Valu
 }
 
 fn key(dice: &mut Dice) -> String {
-    format!("{:016x}{:016x}", dice.next(), dice.next())
+    format!("{:016x}{:016x}", dice.any(), dice.any())
 }
 
 /// Comes, says something, looks around and goes, again and again, each time as somebody else.
@@ -197,7 +197,7 @@ async fn look_around(place: &Place, mut line: Line, round: usize, dice: &mut Dic
     let page = line.ask("history:get", json!({"room": room, "limit": 100})).await;
     place.work.note(Kind::Pages, page)?;
     line.listen(Duration::from_millis(dice.between(100, 3_000))).await?;
-    if round / 2 % 2 == 0 {
+    if (round / 2).is_multiple_of(2) {
         line.goodbye().await;
         place.work.did(Kind::Goodbyes);
     } else {

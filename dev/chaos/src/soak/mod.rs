@@ -140,19 +140,19 @@ fn start(place: &crowd::Place, script: Script) -> JoinSet<()> {
     let mut dice = Dice::new(script.seed);
     let mut load = JoinSet::new();
     for n in 0..script.talkers {
-        load.spawn(crowd::talk(place.clone(), n, Dice::new(dice.next())));
+        load.spawn(crowd::talk(place.clone(), n, Dice::new(dice.any())));
     }
     for n in 0..script.visitors {
-        load.spawn(crowd::visit(place.clone(), n, Dice::new(dice.next())));
+        load.spawn(crowd::visit(place.clone(), n, Dice::new(dice.any())));
     }
     for n in 0..script.slow {
         load.spawn(crowd::dawdle(place.clone(), n));
     }
     for _ in 0..web::READERS {
-        load.spawn(web::read(place.clone(), Dice::new(dice.next())));
+        load.spawn(web::read(place.clone(), Dice::new(dice.any())));
     }
     for _ in 0..web::FOLLOWERS {
-        load.spawn(web::follow(place.clone(), Dice::new(dice.next())));
+        load.spawn(web::follow(place.clone(), Dice::new(dice.any())));
     }
     load.spawn(web::post(place.clone()));
     load.spawn(web::log_in(place.clone()));

@@ -80,7 +80,7 @@ pub async fn post(place: Place) {
     loop {
         tick.tick().await;
         let body = json!({
-            "text": format!("*{}* <https://example.org/{}|build>", text(&mut dice), dice.next()),
+            "text": format!("*{}* <https://example.org/{}|build>", text(&mut dice), dice.any()),
             "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text(&mut dice)}}],
         });
         let _counted = place.work.note(Kind::Posts, ask(place.http.post(&url).json(&body)).await);
