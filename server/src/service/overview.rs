@@ -44,7 +44,7 @@ pub enum Told {
     Audit(Arc<AuditLine>),
 }
 
-/// The way to [`run`]. Cheap to clone.
+/// The way to `run`. Cheap to clone.
 #[derive(Clone)]
 pub struct Overview {
     services: Weak<Services>,

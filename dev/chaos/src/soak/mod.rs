@@ -1,6 +1,6 @@
 //! The soak: half an hour of everything at once against one server, and what the server holds meanwhile.
 //!
-//! [`crowd`] and [`web`] make the load, [`line`] is a connection of theirs and [`work`] counts what they did.
+//! [`crowd`] and [`web`] make the load, [`mod@line`] is a connection of theirs and [`work`] counts what they did.
 //! [`sample`] looks at the process once a second, [`trend`] says from that (pure) whether it was flat, [`plot`] draws it.
 //! Whether everything that was sent arrived is the chaos' to say.
 
