@@ -65,7 +65,7 @@ async fn a_thousand_sockets_that_never_connect_are_closed_and_forgotten() {
             let address = server.address();
             async move {
                 let mut socket = RawWebSocket::upgrade(&address, "").await.expect("an upgrade");
-                socket.closes_though_it_answers(wait::PATIENCE).await
+                socket.closes_though_it_answers(PATIENCE).await
             }
         })
         .await;

@@ -55,6 +55,7 @@ const LOOKS: &[&str] = &[
     "audit",
     "openapi",
     "healthcheck",
+    "doctor",
     "man",
     "completions",
     "user list",

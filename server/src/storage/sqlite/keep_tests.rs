@@ -204,6 +204,8 @@ fn fixture(schema: usize, dir: &TempDir) -> PathBuf {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_schema_opens() {
     const FIRST: usize = 5;
+    // No server wrote it: its step came together with the next.
+    const NEVER: usize = 7;
     if std::env::var_os(MAKE).is_some() {
         let dir = TempDir::new().unwrap();
         filled_with(&path(&dir), 12).await.close().await;
@@ -213,7 +215,7 @@ async fn every_schema_opens() {
         let to = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/schema-{}.db", STEPS.len()));
         std::fs::copy(path(&dir), to).unwrap();
     }
-    for schema in FIRST..=STEPS.len() {
+    for schema in (FIRST..=STEPS.len()).filter(|schema| *schema != NEVER) {
         let dir = TempDir::new().unwrap();
         let file = fixture(schema, &dir);
         let (head, messages): (i64, i64) = Connection::open(&file)
