@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_e2e::raw::{self, RawWebSocket};
-use chat_e2e::{Server, program, wait};
+use chat_e2e::{Server, program};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -48,7 +48,7 @@ fn is_flat(resident: &[u64], many: usize) {
     assert!(resident[2] < resident[1] + second, "KiB before and after {many}, and after {many} more: {resident:?}");
 }
 
-/// As [`wait::soon`], for thousands.
+/// As [`chat_e2e::wait::soon`], for thousands.
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}"))
 }
