@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use chat_common::rest::{CreateHook, Hooks, NewHook};
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Rest;
 use super::error::{Failure, Result};
@@ -89,8 +89,18 @@ pub async fn slack(rest: State<Rest>, at: At, body: Whole) -> Result<&'static st
 /// `?wait=true`
 #[derive(Default, Deserialize)]
 pub struct Wait {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "yes_or_no")]
     wait: bool,
+}
+
+/// As programs write it: `true`, Python's `True`, `1`.
+fn yes_or_no<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<bool, D::Error> {
+    let said = String::deserialize(d)?;
+    match said.to_ascii_lowercase().as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(serde::de::Error::custom("true or false")),
+    }
 }
 
 /// A message as Discord's clients expect it.
@@ -244,17 +254,21 @@ fn unsupported(said: &str) -> Failure {
     Failure::invalid("content-type", said).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
-/// The JSON of a body: the body itself, or the field of a form.
+/// The JSON of a body: the body itself, or the field of a form. Senders are careless with its type: scripts name none,
+/// browsers and shells the one of a text or a form. An object in braces is JSON under any of these names.
 fn document<'a>(body: &'a Whole, field: Option<&str>) -> Result<Cow<'a, [u8]>> {
-    let is_object = body.bytes.trim_ascii_start().first() == Some(&b'{');
+    let bytes = body.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body.bytes);
+    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
     match (kind(body).as_str(), field) {
-        ("application/json", _) => Ok(Cow::Borrowed(&body.bytes)),
-        // What `curl -d '{…}'` sends when nobody tells it what it is.
-        ("application/x-www-form-urlencoded", _) if is_object => Ok(Cow::Borrowed(&body.bytes)),
-        ("application/x-www-form-urlencoded", Some(field)) => form_urlencoded::parse(&body.bytes)
+        ("application/json", _) => Ok(Cow::Borrowed(bytes)),
+        ("" | "text/plain" | "text/json" | "application/x-www-form-urlencoded", _) if is_object => {
+            Ok(Cow::Borrowed(bytes))
+        }
+        ("application/x-www-form-urlencoded", Some(field)) => form_urlencoded::parse(bytes)
             .find(|(key, _)| key == field)
             .map(|(_, value)| Cow::Owned(value.into_owned().into_bytes()))
             .ok_or_else(|| Failure::invalid(field, format!("the form has no field `{field}` with the JSON in it"))),
+        ("", _) if bytes.trim_ascii().is_empty() => Err(Failure::invalid("body", "the body is empty; send JSON")),
         (_, Some(field)) => {
             Err(unsupported(&format!("send JSON as `application/json`, or a form with the field `{field}`")))
         }

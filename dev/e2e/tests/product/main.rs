@@ -38,6 +38,7 @@ mod web;
 mod webhooks;
 mod webhooks_alertmanager;
 mod webhooks_formats;
+mod webhooks_hostile;
 mod webhooks_out;
 mod webhooks_screen;
 mod wire;

@@ -60,7 +60,7 @@ async fn bad_posts_to_a_webhook_are_refused() {
     let wrong = post(&server, &format!("{stem}/wrong-secret"), JSON, body.clone()).await;
     assert_eq!(wrong.status.as_u16(), 404);
     assert_eq!(post(&server, "/hooks/nothing/nothing", JSON, body.clone()).await.status.as_u16(), 404);
-    assert_eq!(post(&server, &path, "text/plain", body).await.status.as_u16(), 415);
+    assert_eq!(post(&server, &path, "application/xml", body).await.status.as_u16(), 415);
     for (body, field, word) in [
         ("{", "body", "invalid_payload"),
         ("[]", "body", "invalid_payload"),

@@ -14,6 +14,17 @@ pub struct Payload {
     #[serde(deserialize_with = "or_null")]
     username: String,
     embeds: Some20<Embed>,
+    components: Some20<Component>,
+}
+
+/// A button, a text, or what holds such.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Component {
+    content: Words,
+    label: Words,
+    url: Words,
+    components: Some20<Component>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -65,7 +76,18 @@ pub fn draft(payload: &Payload) -> Draft {
         lines.push(embed(one));
     }
     lines.more(payload.embeds.more, "embeds");
+    components(&payload.components, &mut lines);
     Draft { text: lines.text(), says: Some(payload.username.clone()).filter(|n| !n.is_empty()) }
+}
+
+/// Buttons that lead nowhere are for Discord's own programs.
+fn components(all: &Some20<Component>, lines: &mut Lines) {
+    for one in &all.first {
+        lines.push(markup(&one.content));
+        lines.push(if one.url.is_empty() { String::new() } else { labelled(&markup(&one.label), &one.url) });
+        components(&one.components, lines);
+    }
+    lines.more(all.more, "components");
 }
 
 fn embed(e: &Embed) -> String {
@@ -94,19 +116,17 @@ fn markup(text: &str) -> String {
     let text = links(text).replace("@everyone", "[everyone]").replace("@here", "[here]").replace("||", "");
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
-    while let Some(open) = rest.find('<') {
-        out.push_str(&rest[..open]);
-        let inner = &rest[open + 1..];
-        match inner.find('>').and_then(|close| Some((mark(&inner[..close])?, close))) {
-            Some((words, close)) => {
+    // From the end of a mark to its beginning: each character is looked at a fixed number of times.
+    while let Some(close) = rest.find('>') {
+        let found = rest[..close].rfind('<').and_then(|open| Some((open, mark(&rest[open + 1..close])?)));
+        match found {
+            Some((open, words)) => {
+                out.push_str(&rest[..open]);
                 out.push_str(&words);
-                rest = &inner[close + 1..];
             }
-            None => {
-                out.push('<');
-                rest = inner;
-            }
+            None => out.push_str(&rest[..=close]),
         }
+        rest = &rest[close + 1..];
     }
     out.push_str(rest);
     out
@@ -164,6 +184,26 @@ mod tests {
         assert!(shown.starts_with("[everyone] [here]\n") && shown.ends_with("… and 80 more embeds"), "{shown}");
         assert_eq!(text(json!({"content": "a <b> < c, <t:1:R> ||spoiler||"})), "a <b> < c, <t:1:R> spoiler");
         assert_eq!(text(json!({"content": null, "embeds": null, "username": null})), "");
+    }
+
+    #[test]
+    fn buttons_and_texts_of_components_are_shown() {
+        let row = json!({"type": 1, "components": [{"type": 2, "style": 5, "label": "Open", "url": "https://o.example"},
+            {"type": 2, "style": 1, "label": "Press", "custom_id": "x"}]});
+        let payload =
+            json!({"components": [{"type": 17, "components": [{"type": 10, "content": "# Done @here"}, row]}]});
+        assert_eq!(text(payload), "# Done [here]\nOpen (https://o.example)");
+    }
+
+    #[test]
+    fn a_text_of_open_marks_is_read_at_once() {
+        for hostile in
+            ["[".repeat(60_000), "<".repeat(60_000), "[a](b".repeat(12_000), "<@".repeat(30_000), "](".repeat(30_000)]
+        {
+            let begun = std::time::Instant::now();
+            assert!(text(json!({"content": format!("{hostile}>)")})).len() >= hostile.len());
+            assert!(begun.elapsed() < std::time::Duration::from_secs(1), "{:?}: {}", begun.elapsed(), &hostile[..4]);
+        }
     }
 
     #[test]

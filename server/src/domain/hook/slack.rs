@@ -1,10 +1,14 @@
 //! Slack's incoming-webhook document: `text`, `blocks`, `attachments`, `username`. Where there are blocks the text is
-//! only what a notification would show, as in Slack. `channel` and icons are ignored.
+//! only what a notification would show, as in Slack. `channel` and icons are ignored. Slack's own marks are `markup`'s.
+
+mod markup;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
+use self::markup::{entities, markup};
 use super::Draft;
-use super::write::{Lines, MOST, Some20, Words, bold, italic, labelled, or_null};
+use super::write::{Lines, Some20, Words, bold, italic, labelled, links, or_null};
 
 /// What is posted.
 #[derive(Debug, Default, Deserialize)]
@@ -31,6 +35,7 @@ struct Attachment {
     text: Words,
     fields: Some20<Field>,
     blocks: Some20<Block>,
+    actions: Some20<Block>,
     image_url: Words,
     footer: Words,
 }
@@ -52,14 +57,38 @@ struct Block {
     fields: Some20<Text>,
     elements: Some20<Block>,
     title: Option<Text>,
+    accessory: Option<Box<Block>>,
+    rows: Some20<Some20<Block>>,
+    style: Option<Style>,
+    indent: Option<u8>,
     alt_text: Words,
     image_url: Words,
+    title_url: Words,
     url: Words,
     name: Words,
+    unicode: Words,
+    fallback: Words,
+    value: Words,
     user_id: Words,
     channel_id: Words,
     usergroup_id: Words,
     range: Words,
+}
+
+/// How a piece of rich text looks; of lists and buttons it is a word.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Style {
+    Marks {
+        #[serde(default)]
+        bold: bool,
+        #[serde(default)]
+        italic: bool,
+        #[serde(default)]
+        code: bool,
+    },
+    Word(String),
+    Other(IgnoredAny),
 }
 
 /// A text object, or a bare string in its place.
@@ -120,6 +149,7 @@ fn attachment(a: &Attachment) -> String {
     }
     bar.more(a.fields.more, "fields");
     blocks(&a.blocks, &mut bar);
+    bar.push(all(&a.actions, "  "));
     bar.push(&*a.image_url);
     bar.push(italic(&markup(&a.footer)));
     let mut lines = Lines::default();
@@ -136,17 +166,26 @@ fn block(b: &Block) -> String {
     match &*b.kind {
         "divider" => "────".to_owned(),
         "header" => bold(&shown(b.text.as_ref())),
-        "image" => {
+        // Whole Markdown, as it is.
+        "markdown" => match &b.text {
+            Some(Text::Bare(text) | Text::Object { text, .. }) => links(text),
+            None => String::new(),
+        },
+        "image" | "video" => {
             let words = [shown(b.title.as_ref()), entities(&b.alt_text)];
-            labelled(words.iter().find(|w| !w.trim().is_empty()).map_or("", String::as_str), &b.image_url)
+            let place = if b.title_url.is_empty() { &b.image_url } else { &b.title_url };
+            labelled(words.iter().find(|w| !w.trim().is_empty()).map_or("", String::as_str), place)
         }
         "context" | "actions" => all(&b.elements, "  "),
+        "table" => {
+            let mut lines = Lines::default();
+            b.rows.first.iter().for_each(|row| lines.push(all(row, " | ")));
+            lines.more(b.rows.more, "rows");
+            lines.text()
+        }
         "rich_text" => all(&b.elements, "\n"),
         "rich_text_section" => all(&b.elements, ""),
-        "rich_text_list" => {
-            let items = b.elements.first.iter().map(|e| format!("- {}", block(e).trim()));
-            items.collect::<Vec<_>>().join("\n")
-        }
+        "rich_text_list" => list(b),
         "rich_text_quote" => super::write::quote(&all(&b.elements, "")),
         "rich_text_preformatted" => format!("```\n{}\n```", all(&b.elements, "").trim_end()),
         "link" => labelled(&shown(b.text.as_ref()), &b.url),
@@ -154,22 +193,66 @@ fn block(b: &Block) -> String {
         "usergroup" => format!("[{}]", &*b.usergroup_id),
         "channel" => format!("#{}", &*b.channel_id),
         "broadcast" => format!("[{}]", &*b.range),
-        "emoji" => format!(":{}:", &*b.name),
-        _ => {
-            let mut lines = Lines::default();
-            // Within rich text white space counts.
-            let text = labelled(&shown(b.text.as_ref()), &b.url);
-            if b.fields.is_empty() {
-                return text;
-            }
-            lines.push(text);
-            for field in &b.fields.first {
-                lines.push(field.shown());
-            }
-            lines.more(b.fields.more, "fields");
-            lines.text()
-        }
+        "emoji" => emoji(&b.unicode).unwrap_or_else(|| format!(":{}:", &*b.name)),
+        "date" => entities(&b.fallback),
+        "color" => b.value.to_string(),
+        _ => other(b),
     }
+}
+
+/// A text, with what stands beside it.
+fn other(b: &Block) -> String {
+    // Within rich text white space counts.
+    let text = styled(labelled(&shown(b.text.as_ref()), &b.url), b.style.as_ref());
+    if b.fields.is_empty() && b.accessory.is_none() {
+        return text;
+    }
+    let mut lines = Lines::default();
+    lines.push(text);
+    for field in &b.fields.first {
+        lines.push(field.shown());
+    }
+    lines.more(b.fields.more, "fields");
+    lines.push(b.accessory.as_deref().map(block).unwrap_or_default());
+    lines.text()
+}
+
+fn list(b: &Block) -> String {
+    let indent = "  ".repeat(usize::from(b.indent.unwrap_or(0).min(8)));
+    let ordered = matches!(&b.style, Some(Style::Word(word)) if word == "ordered");
+    let items = b.elements.first.iter().enumerate().map(|(n, item)| {
+        let mark = if ordered { format!("{}.", n + 1) } else { "-".to_owned() };
+        format!("{indent}{mark} {}", block(item).trim())
+    });
+    let mut items: Vec<String> = items.collect();
+    if b.elements.more > 0 {
+        items.push(format!("… and {} more", b.elements.more));
+    }
+    items.join("\n")
+}
+
+/// The marks of a piece of rich text, outside of the white space at its ends.
+fn styled(text: String, style: Option<&Style>) -> String {
+    let Some(Style::Marks { bold: is_bold, italic: is_italic, code }) = style else { return text };
+    let inner = text.trim();
+    if inner.is_empty() {
+        return text;
+    }
+    let marked = match (code, is_bold, is_italic) {
+        (true, ..) if !inner.contains(['`', '\n']) => format!("`{inner}`"),
+        (_, true, _) => bold(inner),
+        (_, _, true) => italic(inner),
+        _ => return text,
+    };
+    let start = text.len() - text.trim_start().len();
+    format!("{}{marked}{}", &text[..start], &text[start + inner.len()..])
+}
+
+/// An emoji by its code points, as `1f469-200d-1f4bb`.
+fn emoji(points: &str) -> Option<String> {
+    let point = |p: &str| u32::from_str_radix(p, 16).ok().and_then(char::from_u32).filter(|c| *c > '\u{7f}');
+    let found: Option<String> = points.split('-').take(12).map(point).collect();
+    found.filter(|e| !e.is_empty())
 }
 
 fn all(elements: &Some20<Block>, between: &str) -> String {
@@ -178,134 +261,6 @@ fn all(elements: &Some20<Block>, between: &str) -> String {
         texts.push(format!("… and {} more", elements.more));
     }
     texts.join(between)
-}
-
-/// Slack's markup as the client's: `<…>` forms and entities, `*bold*`, code and quotes. Calls to everyone
-/// (`<!channel>`) become plain words that call nobody.
-fn markup(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut rest = text;
-    while let Some(open) = rest.find("```") {
-        let Some(length) = rest[open + 3..].find("```") else { break };
-        running(&rest[..open], &mut out);
-        if !out.is_empty() && !out.ends_with('\n') {
-            out.push('\n');
-        }
-        let code = angles(&rest[open + 3..open + 3 + length]);
-        out.push_str(&format!("```\n{}\n```", code.trim_matches('\n')));
-        rest = &rest[open + 6 + length..];
-        if !rest.is_empty() && !rest.starts_with('\n') {
-            out.push('\n');
-        }
-    }
-    running(rest, &mut out);
-    out
-}
-
-/// Text without fences, line by line.
-fn running(text: &str, out: &mut String) {
-    for (i, line) in text.split('\n').enumerate() {
-        if i > 0 {
-            out.push('\n');
-        }
-        let quote = line.strip_prefix("&gt;").or_else(|| line.strip_prefix('>'));
-        match quote {
-            Some(rest) => {
-                out.push_str("> ");
-                out.push_str(&emphasis(rest.strip_prefix(' ').unwrap_or(rest)));
-            }
-            None => out.push_str(&emphasis(line)),
-        }
-    }
-}
-
-/// `*bold*` of one line becomes `**bold**`; what stands in code or between angles is left alone.
-fn emphasis(line: &str) -> String {
-    let mut out = String::with_capacity(line.len() + 8);
-    let mut rest = line;
-    let mut before = ' ';
-    while let Some(c) = rest.chars().next() {
-        let used = match c {
-            '`' => rest[1..].find('`').map(|end| {
-                out.push('`');
-                out.push_str(&angles(&rest[1..=end]));
-                out.push('`');
-                end + 2
-            }),
-            '<' => rest.find('>').map(|end| {
-                out.push_str(&link(&rest[1..end]));
-                end + 1
-            }),
-            '*' if !before.is_alphanumeric() && before != '*' => bold_end(rest).map(|end| {
-                out.push_str(&format!("**{}**", emphasis(&rest[1..end])));
-                end + 1
-            }),
-            '&' => ["&lt;", "&gt;", "&amp;"].iter().find(|e| rest.starts_with(**e)).map(|e| {
-                out.push_str(&entities(e));
-                e.len()
-            }),
-            _ => None,
-        };
-        let used = used.unwrap_or_else(|| {
-            out.push(c);
-            c.len_utf8()
-        });
-        before = rest[..used].chars().next_back().unwrap_or(' ');
-        rest = &rest[used..];
-    }
-    out
-}
-
-/// Where the bold that begins here ends.
-fn bold_end(rest: &str) -> Option<usize> {
-    if rest[1..].starts_with(|c: char| c.is_whitespace() || c == '*') {
-        return None;
-    }
-    rest.match_indices('*').skip(1).map(|(at, _)| at).find(|at| {
-        let after = rest[at + 1..].chars().next();
-        !rest[..*at].ends_with(char::is_whitespace) && after.is_none_or(|c| !c.is_alphanumeric() && c != '*')
-    })
-}
-
-/// `<…>` forms and entities where nothing else is markup.
-fn angles(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(open) = rest.find('<') {
-        out.push_str(&entities(&rest[..open]));
-        let inner = &rest[open + 1..];
-        let Some(close) = inner.find('>') else {
-            out.push_str(&entities(&rest[open..]));
-            return out;
-        };
-        out.push_str(&link(&inner[..close]));
-        rest = &inner[close + 1..];
-    }
-    out.push_str(&entities(rest));
-    out
-}
-
-fn link(inner: &str) -> String {
-    let (target, label) = inner.split_once('|').unwrap_or((inner, ""));
-    let (target, label) = (entities(target), entities(label));
-    match target.as_bytes().first() {
-        Some(b'!') if target.starts_with("!date^") => label,
-        Some(b'!') => {
-            let word = target[1..].split('^').next().unwrap_or_default();
-            if label.is_empty() { format!("[{word}]") } else { format!("[{}]", label.trim_start_matches('@')) }
-        }
-        Some(b'@') => format!("[{}]", if label.is_empty() { &target[1..] } else { label.trim_start_matches('@') }),
-        Some(b'#') => format!("#{}", if label.is_empty() { &target[1..] } else { label.trim_start_matches('#') }),
-        // `a <- b and c -> d` is no link.
-        _ if target.is_empty() || target.starts_with(char::is_whitespace) || target.len() > MOST * 200 => {
-            format!("<{}>", entities(inner))
-        }
-        _ => labelled(&label, &target),
-    }
-}
-
-fn entities(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
 #[cfg(test)]
@@ -356,8 +311,26 @@ mod tests {
             ("log:```a &lt; b\nc```end", "log:\n```\na < b\nc\n```\nend"),
             ("```open", "```open"),
             ("a < b and <c", "a < b and <c"),
+            ("*a `*b*` *c* d*", "**a `*b*` *c** d*"),
         ] {
             assert_eq!(plain(slack), ours);
+        }
+    }
+
+    /// What begins and never ends, and what begins again and again before anything ends: read once, on a small stack.
+    #[test]
+    fn a_text_of_open_marks_is_read_at_once() {
+        for hostile in [
+            " *a".repeat(20_000),
+            "<".repeat(60_000),
+            "`<".repeat(30_000),
+            "[a](".repeat(15_000),
+            format!("x{}{}", " *a".repeat(15_000), "*".repeat(15_000)),
+        ] {
+            let begun = std::time::Instant::now();
+            let payload = json!({"text": hostile, "blocks": [{"type": "markdown", "text": hostile}], "attachments": [{"text": hostile}]});
+            assert!(text(&payload).len() >= hostile.len());
+            assert!(begun.elapsed() < std::time::Duration::from_secs(1), "{:?}: {}", begun.elapsed(), &hostile[..9]);
         }
     }
 
@@ -408,7 +381,31 @@ mod tests {
             {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "ls -l\n"}]},
             {"type": "rich_text_quote", "elements": [{"type": "text", "text": "q"}]}
         ]}]});
-        assert_eq!(text(&payload), "Hi [U1] see x (https://x.example)\n- one\n- [channel]\n```\nls -l\n```\n> q");
+        assert_eq!(text(&payload), "**Hi** [U1] see x (https://x.example)\n- one\n- [channel]\n```\nls -l\n```\n> q");
+        let payload = json!({"blocks": [{"type": "rich_text", "elements": [
+            {"type": "rich_text_list", "style": "ordered", "indent": 1, "elements": [
+                {"type": "rich_text_section", "elements": [{"type": "text", "text": "one", "style": {"code": true}}]},
+                {"type": "rich_text_section", "elements": [
+                    {"type": "emoji", "name": "wave", "unicode": "1f44b"}, {"type": "emoji", "name": "party", "unicode": "zz"},
+                    {"type": "date", "timestamp": 1720710212, "format": "{date_num}", "fallback": " on Thursday"},
+                    {"type": "color", "value": "#ff0000"}]}]}]}]});
+        assert_eq!(text(&payload), "  1. `one`\n  2. 👋:party: on Thursday#ff0000");
+    }
+
+    #[test]
+    fn buttons_tables_and_markdown_are_read() {
+        let button = json!({"type": "button", "text": {"type": "plain_text", "text": "Open"}, "url": "https://x.example", "style": "primary"});
+        let payload = json!({"blocks": [
+            {"type": "section", "text": {"type": "mrkdwn", "text": "Deploy?"}, "accessory": button},
+            {"type": "markdown", "text": "**now** [here](https://y.example)"},
+            {"type": "table", "rows": [[{"type": "raw_text", "text": "a"}, {"type": "raw_text", "text": "b"}], [{"type": "rich_text", "elements": []}]]},
+            {"type": "video", "title": {"type": "plain_text", "text": "Film"}, "title_url": "https://v.example", "alt_text": "x"}],
+            "attachments": [{"text": "Which?", "actions": [{"name": "go", "type": "button", "text": "Go", "url": "https://g.example"}, {"text": "Stay"}]}]});
+        assert_eq!(
+            text(&payload),
+            "Deploy?\nOpen (https://x.example)\n**now** here (https://y.example)\na | b\nFilm (https://v.example)\n\
+             > Which?\n> Go (https://g.example)  Stay"
+        );
     }
 
     #[test]

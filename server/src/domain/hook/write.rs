@@ -233,29 +233,29 @@ pub(super) fn uncalled(text: &str) -> String {
     out
 }
 
-/// `[label](address)` of full Markdown as words and address, which is all that the client's reads.
+/// `[label](address)` of full Markdown as words and address, which is all that the client's reads. Each character is
+/// looked at a fixed number of times, whatever stands there.
 pub(super) fn links(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(open) = rest.find('[') {
-        let (before, from) = rest.split_at(open);
-        let found = from.find("](").and_then(|middle| {
-            let end = from[middle..].find(')')? + middle;
-            let (label, address) = (&from[1..middle], &from[middle + 2..end]);
-            let plain =
-                !label.contains(['[', '\n']) && address.contains("://") && !address.contains(char::is_whitespace);
-            plain.then(|| (labelled(label, address), end + 1))
+    while let Some(middle) = rest.find("](") {
+        let found = rest[..middle].rfind('[').and_then(|open| {
+            let (label, from) = (&rest[open + 1..middle], &rest[middle + 2..]);
+            let end = from.find(|c: char| matches!(c, ')' | '[') || c.is_whitespace())?;
+            let plain = from[end..].starts_with(')') && !label.contains('\n') && from[..end].contains("://");
+            plain.then(|| (open, labelled(label, &from[..end]), middle + 2 + end + 1))
         });
-        // `![alt](…)` is a picture: its words and its address.
-        out.push_str(if found.is_some() { before.strip_suffix('!').unwrap_or(before) } else { before });
         match found {
-            Some((text, end)) => {
-                out.push_str(&text);
-                rest = &from[end..];
+            Some((open, words, after)) => {
+                let before = &rest[..open];
+                // `![alt](…)` is a picture: its words and its address.
+                out.push_str(before.strip_suffix('!').unwrap_or(before));
+                out.push_str(&words);
+                rest = &rest[after..];
             }
             None => {
-                out.push('[');
-                rest = &from[1..];
+                out.push_str(&rest[..middle + 2]);
+                rest = &rest[middle + 2..];
             }
         }
     }
@@ -312,6 +312,8 @@ mod tests {
             ("[x] done, [a](b) and a[0](1)", "[x] done, [a](b) and a[0](1)"),
             ("[open", "[open"),
             ("[a [b](https://c.example)", "[a b (https://c.example)"),
+            ("[a](b [c](https://d.example)", "[a](b c (https://d.example)"),
+            ("[a](https://b.example", "[a](https://b.example"),
         ] {
             assert_eq!(links(text), shown);
         }
