@@ -8,6 +8,10 @@ use ratatui::buffer::{Buffer, Cell, CellDiffOption, CellWidth as _};
 /// Whether all terminals take as many columns for a cell's text as the layout does: one well-known character, alone or
 /// with marks that take none anywhere.
 pub(super) fn is_sure(symbol: &str) -> bool {
+    // Most cells by far.
+    if symbol.len() <= 1 {
+        return true;
+    }
     let mut chars = symbol.chars();
     let Some(first) = chars.next() else { return true };
     is_known(first) && chars.all(is_mark)

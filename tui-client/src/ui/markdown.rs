@@ -95,16 +95,32 @@ fn heading(line: &str) -> Option<&str> {
     ((1..=6).contains(&level)).then(|| rest.strip_prefix(' ')).flatten()
 }
 
+/// Emphasis within emphasis that is read; what stands deeper stays as it was written.
+const DEPTH: u8 = 4;
+
+/// The marks of emphasis, and what each does.
+const MARKS: [(&str, Modifier); 4] =
+    [("**", Modifier::BOLD), ("__", Modifier::BOLD), ("*", Modifier::ITALIC), ("_", Modifier::ITALIC)];
+
 /// Reads one line.
 fn inline(line: &str, base: Style, styles: Styles<'_>) -> Vec<Piece> {
+    nested(line, base, styles, DEPTH)
+}
+
+/// Reads a line, or what stands between two marks. Others write it: each character is looked at a bounded number of
+/// times, and nothing goes deeper than `depth`.
+fn nested(line: &str, base: Style, styles: Styles<'_>, depth: u8) -> Vec<Piece> {
     let mut out = Vec::new();
     let mut plain = String::new();
     let mut rest = line;
     let mut before = ' ';
+    // Marks that nothing from here on closes need no second look, nor does a run of backticks so long.
+    let mut open = [depth > 0; MARKS.len()];
+    let mut ticks = usize::MAX;
     while let Some(c) = rest.chars().next() {
         let found = match c {
-            '`' => code(rest, styles),
-            '*' | '_' => emphasis(rest, before, base, styles),
+            '`' => code(rest, &mut ticks, styles),
+            '*' | '_' => emphasis(rest, before, base, styles, (&mut open, depth)),
             'h' if !before.is_alphanumeric() => address(rest, styles),
             '@' if !before.is_alphanumeric() => called(rest, styles),
             '\\' => rest[1..]
@@ -138,27 +154,45 @@ fn inline(line: &str, base: Style, styles: Styles<'_>) -> Vec<Piece> {
 
 type Found = Option<(Vec<Piece>, usize)>;
 
-fn code(rest: &str, styles: Styles<'_>) -> Found {
+/// `unclosed`: runs of so many backticks and more have no end from here on.
+fn code(rest: &str, unclosed: &mut usize, styles: Styles<'_>) -> Found {
     let ticks = rest.len() - rest.trim_start_matches('`').len();
+    if ticks >= *unclosed {
+        return None;
+    }
     let fence = &rest[..ticks];
-    let end = rest[ticks..].find(fence).filter(|e| *e > 0)?;
+    let Some(end) = rest[ticks..].find(fence) else {
+        *unclosed = 1 + rest[ticks..].split(|c| c != '`').map(str::len).max().unwrap_or(0);
+        return None;
+    };
     Some((vec![Piece::new(&rest[ticks..ticks + end], styles.theme.code)], ticks * 2 + end))
 }
 
-fn emphasis(rest: &str, before: char, base: Style, styles: Styles<'_>) -> Found {
-    for (mark, modifier) in
-        [("**", Modifier::BOLD), ("__", Modifier::BOLD), ("*", Modifier::ITALIC), ("_", Modifier::ITALIC)]
-    {
+/// `open`: which of [`MARKS`] may still be closed. Whether one closes does not depend on where it was opened.
+fn emphasis(
+    rest: &str,
+    before: char,
+    base: Style,
+    styles: Styles<'_>,
+    (open, depth): (&mut [bool; MARKS.len()], u8),
+) -> Found {
+    for ((mark, modifier), open) in MARKS.into_iter().zip(open).filter(|(_, open)| **open) {
         let Some(inner) = rest.strip_prefix(mark) else { continue };
         // snake_case and 2 * 3 are no emphasis.
-        let opens = inner.starts_with(|c: char| !c.is_whitespace() && !mark.contains(c)) && !before.is_alphanumeric();
+        if before.is_alphanumeric() || !inner.starts_with(|c: char| !c.is_whitespace() && !mark.contains(c)) {
+            continue;
+        }
         let closed = inner.match_indices(mark).find(|(i, _)| {
             let after = inner[i + mark.len()..].chars().next();
             !inner[..*i].ends_with(char::is_whitespace)
                 && after.is_none_or(|c| !c.is_alphanumeric() && !mark.contains(c))
         });
-        if let (true, Some((end, _))) = (opens, closed) {
-            return Some((inline(&inner[..end], base.add_modifier(modifier), styles), mark.len() * 2 + end));
+        match closed {
+            Some((end, _)) => {
+                let style = base.add_modifier(modifier);
+                return Some((nested(&inner[..end], style, styles, depth - 1), mark.len() * 2 + end));
+            }
+            None => *open = false,
         }
     }
     None
@@ -215,6 +249,29 @@ mod tests {
         for text in ["snake_case_name", "2 * 3 * 4", "**open", "a*b*c", "** x **"] {
             assert_eq!(pieces(text), plain(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_of_open_marks_is_read_at_once_and_on_a_small_stack() {
+        let t = theme();
+        let n = 20_000;
+        for hostile in [
+            format!("x{}{}", " *a".repeat(n), "*".repeat(n)),
+            format!("x{}{}", " _a".repeat(n), "_".repeat(n)),
+            " *a".repeat(n),
+            " **a __b _c".repeat(n),
+            format!("{}a", "`".repeat(n * 3)),
+            (0..300).rev().map(|n| format!("{} ", "`".repeat(n))).collect(),
+        ] {
+            let begun = std::time::Instant::now();
+            let (t, text) = (t.clone(), hostile.clone());
+            let read = std::thread::Builder::new().stack_size(512 * 1024).spawn(move || parse(&text, &t, None));
+            let Block::Text(pieces) = &read.unwrap().join().unwrap()[0] else { panic!("text") };
+            assert!(!pieces.is_empty());
+            assert!(begun.elapsed().as_secs() < 2, "{:?}: {}", begun.elapsed(), &hostile[..9]);
+        }
+        let deep = pieces("**a *b __c _d_ c__ b* a**");
+        assert_eq!(deep.iter().map(|p| p.0.as_str()).collect::<String>(), "a b c d c b a");
     }
 
     #[test]
