@@ -187,6 +187,8 @@ pub(super) struct Differences {
     pub other: Vec<i64>,
     /// What the index holds of texts that are gone.
     pub left: Vec<i64>,
+    /// There are more than were looked into.
+    pub more: bool,
 }
 
 impl Differences {
@@ -200,7 +202,8 @@ impl Differences {
         for (ids, what) in kinds.into_iter().filter(|(ids, _)| !ids.is_empty()) {
             let some: Vec<String> = ids.iter().take(5).map(i64::to_string).collect();
             let more = if ids.len() > 5 { ", …" } else { "" };
-            let what = format!("{} messages {what} (ids {}{more})", ids.len(), some.join(", "));
+            let least = if self.more { "at least " } else { "" };
+            let what = format!("{least}{} messages {what} (ids {}{more})", ids.len(), some.join(", "));
             into.push(Finding { what, way_out: WayOut::Reindex });
         }
     }

@@ -8,6 +8,8 @@ use super::{RoomChange, RoomRow, StoreError, StoreResult};
 
 /// Messages that lose their texts in one step: some tens of milliseconds of the store's time.
 pub(super) const BLANKED_AT_ONCE: u32 = 128;
+/// Entries of a log that are looked through in one step for what one user wrote there.
+const LOOKED_THROUGH: i64 = 20_000;
 /// Milliseconds of a day.
 pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Whom entries name that nobody caused: the server's own rules.
@@ -31,6 +33,27 @@ pub struct Blanked {
     pub change: Option<RoomChange>,
     /// The last message that was looked at.
     pub through: Seq,
+}
+
+/// Where the texts of an erased user are looked for: in one room, from behind one entry on.
+pub(super) struct Place {
+    pub room: i64,
+    pub after: i64,
+    /// The room's last entry.
+    pub head: i64,
+}
+
+impl Place {
+    /// The last entry of this step.
+    pub fn end(&self) -> i64 {
+        self.after.saturating_add(LOOKED_THROUGH).min(self.head)
+    }
+
+    /// Where the next step begins, after so many were found, the last one at `last`.
+    pub fn then(&self, found: usize, last: Option<i64>) -> (i64, i64) {
+        let through = if found < BLANKED_AT_ONCE as usize { self.end() } else { last.unwrap_or_else(|| self.end()) };
+        if through >= self.head { (self.room + 1, 0) } else { (self.room, through) }
+    }
 }
 
 /// What is to be kept no longer.

@@ -141,7 +141,7 @@ pub(in crate::storage) const TABLES: [Table; 20] = [
             ("blanked", Number),
         ],
     ),
-    table("erasures", 1, &[("user", Number), ("room", Number)]),
+    table("erasures", 1, &[("user", Number), ("room", Number), ("seq", Number)]),
     table("feed_rooms", 1, &[("room", Number), ("seq", Number)]),
     table(
         "members",

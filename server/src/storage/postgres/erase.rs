@@ -59,10 +59,12 @@ pub(super) async fn erase(
         sqlx::query(sql).bind(id).execute(&mut *conn).await?;
     }
     if texts {
-        sqlx::query("INSERT INTO erasures (user_id, room) VALUES ($1, 0) ON CONFLICT (user_id) DO UPDATE SET room = 0")
-            .bind(id)
-            .execute(&mut *conn)
-            .await?;
+        sqlx::query(
+            "INSERT INTO erasures (user_id, room) VALUES ($1, 0) ON CONFLICT (user_id) DO UPDATE SET room = 0, seq = 0",
+        )
+        .bind(id)
+        .execute(&mut *conn)
+        .await?;
     }
     let detail = if texts { "with its texts" } else { "its texts stay" };
     audit::add(conn, actor, "user:erase", &user.to_string(), Some(detail), at).await?;

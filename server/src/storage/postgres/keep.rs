@@ -13,6 +13,7 @@ use super::{PostgresStore, archive, audit, entry, erase, rows};
 use crate::domain::Refusal;
 use crate::domain::permission::Action;
 use crate::storage::body::Body;
+use crate::storage::keep::Place;
 use crate::storage::{BLANKED_AT_ONCE, Blanked, DAY_MS, Keep, NOBODY, RoomChange, RoomId, RoomRow, StoreResult};
 
 /// For how many days a room keeps texts.
@@ -70,30 +71,34 @@ async fn lock(conn: &mut PgConnection, room: i64) -> StoreResult<bool> {
 /// Texts of a user that was erased with them.
 async fn erased(conn: &mut PgConnection, at: Timestamp) -> StoreResult<Option<Blanked>> {
     loop {
-        let wish: Option<(i64, i64)> = sqlx::query_as("SELECT user_id, room FROM erasures ORDER BY user_id LIMIT 1")
-            .fetch_optional(&mut *conn)
-            .await?;
-        let Some((user, room)) = wish else { return Ok(None) };
-        let next: Option<i64> = sqlx::query_scalar(
-            "SELECT r.id FROM rooms r WHERE r.id > $1 AND r.name IS NOT NULL AND EXISTS
-               (SELECT 1 FROM messages m WHERE m.room = r.id AND m.sender = $2 AND m.text IS NOT NULL)
+        let wish: Option<(i64, i64, i64)> =
+            sqlx::query_as("SELECT user_id, room, seq FROM erasures ORDER BY user_id LIMIT 1")
+                .fetch_optional(&mut *conn)
+                .await?;
+        let Some((user, room, seq)) = wish else { return Ok(None) };
+        let next: Option<(i64, i64)> = sqlx::query_as(
+            "SELECT r.id, r.head FROM rooms r WHERE r.id >= $1 AND r.name IS NOT NULL AND EXISTS
+               (SELECT 1 FROM messages m WHERE m.room = r.id AND m.sender = $2)
              ORDER BY r.id LIMIT 1",
         )
         .bind(room)
         .bind(user)
         .fetch_optional(&mut *conn)
         .await?;
-        let Some(next) = next else {
+        let Some((next, head)) = next else {
             sqlx::query("DELETE FROM erasures WHERE user_id = $1").bind(user).execute(&mut *conn).await?;
             continue;
         };
+        let place = Place { room: next, after: if next == room { seq } else { 0 }, head };
         let found = match lock(conn, next).await? {
             true => {
                 let found = sqlx::query(
                     "SELECT id, seq, sender, text, text_seq, deleted FROM messages
-                     WHERE room = $1 AND sender = $2 AND text IS NOT NULL ORDER BY seq LIMIT $3",
+                     WHERE room = $1 AND seq > $2 AND seq <= $3 AND sender = $4 AND NOT deleted ORDER BY seq LIMIT $5",
                 )
                 .bind(next)
+                .bind(place.after)
+                .bind(place.end())
                 .bind(user)
                 .bind(i64::from(BLANKED_AT_ONCE))
                 .fetch_all(&mut *conn)
@@ -102,13 +107,14 @@ async fn erased(conn: &mut PgConnection, at: Timestamp) -> StoreResult<Option<Bl
             }
             false => Vec::new(),
         };
-        if found.len() < BLANKED_AT_ONCE as usize {
-            sqlx::query("UPDATE erasures SET room = greatest(room, $2) WHERE user_id = $1")
-                .bind(user)
-                .bind(next)
-                .execute(&mut *conn)
-                .await?;
-        }
+        // Another node may be further already.
+        let (room, seq) = place.then(found.len(), found.last().map(|(seq, _)| rows::seq_in(*seq)));
+        sqlx::query("UPDATE erasures SET room = $2, seq = $3 WHERE user_id = $1 AND (room, seq) < ($2, $3)")
+            .bind(user)
+            .bind(room)
+            .bind(seq)
+            .execute(&mut *conn)
+            .await?;
         return blank(conn, RoomId(next), &found, Some(rows::user_id(user)), at).await.map(Some);
     }
 }

@@ -8,7 +8,7 @@ use super::error;
 use crate::storage::{StoreError, StoreResult};
 
 /// Every step, oldest first.
-pub(super) const STEPS: [&str; 9] = [
+pub(super) const STEPS: [&str; 10] = [
     include_str!("migrations/0001_core.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_hooks.sql"),
@@ -18,6 +18,7 @@ pub(super) const STEPS: [&str; 9] = [
     include_str!("migrations/0007_keep.sql"),
     include_str!("migrations/0008_signing.sql"),
     include_str!("migrations/0009_outgoing.sql"),
+    include_str!("migrations/0010_erasing.sql"),
 ];
 
 /// The locks of this program in the database: `("chat" in ASCII << 32) + n`.

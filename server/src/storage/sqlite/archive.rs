@@ -1,6 +1,6 @@
 //! The file as its administrator reads it, beside a server that uses it or without one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -124,61 +124,113 @@ fn seq_before(conn: &Connection, room: RoomId, at: Timestamp) -> StoreResult<Seq
     Ok(rows::seq(seq))
 }
 
-/// How many trigrams, and the sum of their hashes: two texts that differ hardly ever agree in both.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Print {
-    grams: u32,
-    sum: u64,
+/// Groups of messages that are compared as one, at first. Their sums stay in the processor's own memory, however many
+/// messages there are.
+const GROUPS: usize = 1 << 16;
+/// Groups that differ and are then looked at message by message; what differs beyond them is said to be more.
+const LOOKED_INTO: usize = 4_096;
+
+/// The group of a message.
+fn group(id: i64) -> usize {
+    id.cast_unsigned() as usize % GROUPS
 }
 
-impl Print {
-    fn add(&mut self, gram: &[u8]) {
-        let hash =
-            gram.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
-        self.grams += 1;
-        self.sum = self.sum.wrapping_add(hash);
-    }
+fn hash(gram: &[u8]) -> u64 {
+    gram.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+}
 
-    fn of(text: &str) -> Self {
-        let folded = fold(text);
-        let ends: Vec<usize> = folded.char_indices().map(|(at, _)| at).chain([folded.len()]).collect();
-        let mut print = Self::default();
-        for gram in ends.windows(4) {
-            print.add(&folded.as_bytes()[gram[0]..gram[3]]);
-        }
-        print
+/// A trigram of a message; sums of these that are the same have hardly ever come from others.
+fn print(id: i64, gram: u64) -> u64 {
+    let mixed = (gram ^ id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    mixed ^ (mixed >> 32)
+}
+
+/// The trigrams of a text, as the index should hold them.
+fn grams(text: &str, mut each: impl FnMut(u64)) {
+    let folded = fold(text);
+    let ends: Vec<usize> = folded.char_indices().map(|(at, _)| at).chain([folded.len()]).collect();
+    for gram in ends.windows(4) {
+        each(hash(&folded.as_bytes()[gram[0]..gram[3]]));
     }
 }
 
-/// Compares what the index holds with what it should: every trigram is read once.
-fn differences(conn: &Connection) -> StoreResult<Differences> {
-    // Of this connection alone, and gone with the snapshot.
-    conn.execute_batch("CREATE VIRTUAL TABLE temp.index_words USING fts5vocab('main', 'message_index', 'instance')")?;
-    let mut held: HashMap<i64, Print> = HashMap::new();
-    {
-        let mut statement = conn.prepare("SELECT doc, term FROM temp.index_words")?;
-        let mut found = statement.query([])?;
-        while let Some(row) = found.next()? {
-            held.entry(row.get(0)?).or_default().add(row.get_ref(1)?.as_bytes().unwrap_or_default());
+/// Every trigram that the index holds, with its message.
+fn held(conn: &Connection, mut each: impl FnMut(i64, u64)) -> StoreResult<()> {
+    let mut statement = conn.prepare("SELECT doc, term FROM temp.index_words")?;
+    let mut found = statement.query([])?;
+    let (mut term, mut hashed) = (Vec::new(), 0);
+    while let Some(row) = found.next()? {
+        // They come by term.
+        let now = row.get_ref(1)?.as_bytes().unwrap_or_default();
+        if now != term {
+            term.clear();
+            term.extend_from_slice(now);
+            hashed = hash(now);
         }
+        each(row.get(0)?, hashed);
     }
-    let mut out = Differences::default();
+    Ok(())
+}
+
+/// Every text that the index should hold.
+fn should(conn: &Connection, mut each: impl FnMut(i64, &str)) -> StoreResult<()> {
     let mut statement = conn.prepare(
         "SELECT id, text FROM messages
          WHERE text IS NOT NULL AND id <= (SELECT value FROM meta WHERE key = 'search_cursor')",
     )?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
-        let id: i64 = row.get(0)?;
-        let should = Print::of(&row.get::<_, String>(1)?);
-        match held.remove(&id) {
-            Some(print) if print == should => {}
-            Some(_) => out.other.push(id),
-            None if should == Print::default() => {}
-            None => out.missing.push(id),
-        }
+        each(row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default());
     }
-    out.left.extend(held.into_keys());
+    Ok(())
+}
+
+/// Compares what the index holds with what it should: every trigram is read once, in memory that does not grow with the
+/// messages; only where something differs it is read again.
+fn differences(conn: &Connection) -> StoreResult<Differences> {
+    // Of this connection alone, and gone with the snapshot.
+    conn.execute_batch("CREATE VIRTUAL TABLE temp.index_words USING fts5vocab('main', 'message_index', 'instance')")?;
+    let mut sums = vec![0u64; GROUPS];
+    held(conn, |id, gram| sums[group(id)] = sums[group(id)].wrapping_add(print(id, gram)))?;
+    should(conn, |id, text| {
+        grams(text, |gram| sums[group(id)] = sums[group(id)].wrapping_sub(print(id, gram)));
+    })?;
+    let differ: HashSet<usize> =
+        sums.iter().enumerate().filter(|(_, sum)| **sum != 0).map(|(at, _)| at).take(LOOKED_INTO).collect();
+    let more = sums.iter().filter(|sum| **sum != 0).count() > differ.len();
+    if differ.is_empty() {
+        return Ok(Differences::default());
+    }
+    one_by_one(conn, &differ).map(|found| Differences { more, ..found })
+}
+
+/// The messages of some groups.
+fn one_by_one(conn: &Connection, groups: &HashSet<usize>) -> StoreResult<Differences> {
+    let mut prints: HashMap<i64, u64> = HashMap::new();
+    held(conn, |id, gram| {
+        if groups.contains(&group(id)) {
+            let sum = prints.entry(id).or_default();
+            *sum = sum.wrapping_add(print(id, gram));
+        }
+    })?;
+    let mut out = Differences::default();
+    should(conn, |id, text| {
+        if !groups.contains(&group(id)) {
+            return;
+        }
+        let (mut sum, mut any) = (0u64, false);
+        grams(text, |gram| {
+            sum = sum.wrapping_add(print(id, gram));
+            any = true;
+        });
+        match prints.remove(&id) {
+            Some(held) if held == sum => {}
+            Some(_) => out.other.push(id),
+            None if any => out.missing.push(id),
+            None => {}
+        }
+    })?;
+    out.left.extend(prints.into_keys());
     out.left.sort_unstable();
     Ok(out)
 }

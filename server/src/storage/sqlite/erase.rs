@@ -48,7 +48,7 @@ pub(super) fn erase(
         conn.execute(sql, [id])?;
     }
     if texts {
-        conn.execute("INSERT OR REPLACE INTO erasures (user, room) VALUES (?1, 0)", [id])?;
+        conn.execute("INSERT OR REPLACE INTO erasures (user, room, seq) VALUES (?1, 0, 0)", [id])?;
     }
     let detail = if texts { "with its texts" } else { "its texts stay" };
     audit::add(conn, actor, "user:erase", &user.to_string(), Some(detail), at)?;

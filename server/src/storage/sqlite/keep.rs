@@ -10,6 +10,7 @@ use super::standing::{self, Scene};
 use super::{SqliteStore, audit, erase, index, rows};
 use crate::domain::Refusal;
 use crate::domain::permission::Action;
+use crate::storage::keep::Place;
 use crate::storage::{BLANKED_AT_ONCE, Blanked, DAY_MS, Keep, NOBODY, RoomChange, RoomId, RoomRow, StoreResult};
 
 /// For how many days a room keeps texts.
@@ -44,38 +45,43 @@ fn set_retention(
 
 /// The next step of what is due.
 fn blank_next(conn: &Connection, default_days: u32, at: Timestamp) -> StoreResult<Option<Blanked>> {
-    match erased(conn, at)? {
-        Some(done) => Ok(Some(done)),
-        None => outdated(conn, default_days, at),
+    let done = match erased(conn, at)? {
+        Some(done) => Some(done),
+        None => outdated(conn, default_days, at)?,
+    };
+    if done.is_none() {
+        index::release(conn)?;
     }
+    Ok(done)
 }
 
 /// Texts of a user that was erased with them.
 fn erased(conn: &Connection, at: Timestamp) -> StoreResult<Option<Blanked>> {
     loop {
-        let wish: Option<(i64, i64)> = conn
-            .prepare_cached("SELECT user, room FROM erasures ORDER BY user LIMIT 1")?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        let wish: Option<(i64, i64, i64)> = conn
+            .prepare_cached("SELECT user, room, seq FROM erasures ORDER BY user LIMIT 1")?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        let Some((user, room)) = wish else { return Ok(None) };
-        let next: Option<i64> = conn
+        let Some((user, room, seq)) = wish else { return Ok(None) };
+        let next: Option<(i64, i64)> = conn
             .prepare_cached(
-                "SELECT r.id FROM rooms r WHERE r.id > ?1 AND r.name IS NOT NULL AND EXISTS
-                   (SELECT 1 FROM messages m WHERE m.room = r.id AND m.sender = ?2 AND m.text IS NOT NULL)
+                "SELECT r.id, r.head FROM rooms r WHERE r.id >= ?1 AND r.name IS NOT NULL AND EXISTS
+                   (SELECT 1 FROM messages m WHERE m.room = r.id AND m.sender = ?2)
                  ORDER BY r.id LIMIT 1",
             )?
-            .query_row(params![room, user], |row| row.get(0))
+            .query_row(params![room, user], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some(next) = next else {
+        let Some((next, head)) = next else {
             conn.prepare_cached("DELETE FROM erasures WHERE user = ?1")?.execute([user])?;
             continue;
         };
-        let sql = "SELECT id, seq, sender, text, text_seq, deleted FROM messages
-                   WHERE room = ?1 AND sender = ?2 AND text IS NOT NULL ORDER BY seq LIMIT ?3";
-        let found = targets(conn, sql, params![next, user, BLANKED_AT_ONCE])?;
-        if found.len() < BLANKED_AT_ONCE as usize {
-            conn.prepare_cached("UPDATE erasures SET room = ?2 WHERE user = ?1")?.execute([user, next])?;
-        }
+        let place = Place { room: next, after: if next == room { seq } else { 0 }, head };
+        // Along the log, where the last step stopped: the user's own index would begin anew each time.
+        let sql = "SELECT id, seq, sender, text, text_seq, deleted FROM messages INDEXED BY messages_log
+                   WHERE room = ?1 AND seq > ?2 AND seq <= ?3 AND sender = ?4 AND deleted = 0 ORDER BY seq LIMIT ?5";
+        let found = targets(conn, sql, params![next, place.after, place.end(), user, BLANKED_AT_ONCE])?;
+        let (room, seq) = place.then(found.len(), found.last().map(|(seq, _)| rows::seq_in(*seq)));
+        conn.prepare_cached("UPDATE erasures SET room = ?2, seq = ?3 WHERE user = ?1")?.execute([user, room, seq])?;
         return blank(conn, RoomId(next), &found, Some(rows::user_id(user)), at).map(Some);
     }
 }
@@ -131,9 +137,10 @@ fn blank(
         return Ok(Blanked { messages, change: None, through });
     }
     let (by, _) = entry::add(conn, room, NOBODY, None, &Body::Blanked { through, user }, at)?;
-    for (seq, target) in found.iter().filter(|(_, target)| !target.deleted) {
-        change::blank(conn, room, *seq, target, by)?;
-    }
+    index::in_bulk(conn, || {
+        let there = found.iter().filter(|(_, target)| !target.deleted);
+        there.map(|(seq, target)| change::blank(conn, room, *seq, target, by)).collect::<StoreResult<()>>()
+    })?;
     Ok(Blanked { messages, change: Some(told(conn, room, Some(by))?), through })
 }
 

@@ -11,8 +11,9 @@ use tempfile::TempDir;
 
 use super::migrations::STEPS;
 use super::{SqliteArchive, SqliteOptions, SqliteStore, backup, inspect, restore};
+use crate::storage::contract::search::words;
 use crate::storage::contract::{later, make_room, room, send, start, text, user};
-use crate::storage::{Archive, Log, Page, Report, Rooms, Store, StoreError, StoreResult, WayOut};
+use crate::storage::{Archive, Log, Page, Report, Rooms, SearchQuery, Store, StoreError, StoreResult, WayOut};
 
 /// Makes the fixture of the present schema.
 const MAKE: &str = "CHAT_MAKE_FIXTURE";
@@ -266,6 +267,49 @@ fn three_copies_of_before_a_change_are_kept() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(SqliteStore::open(options, Arc::new(ManualClock::at(start()))).unwrap().close());
     assert!(names(none.path()).iter().all(|name| !name.contains(".schema-")));
+}
+
+/// Pages of the index in which a character stands that no other text here has.
+fn traces(path: &Path) -> i64 {
+    let conn = Connection::open(path).unwrap();
+    conn.query_row("SELECT count(*) FROM message_index_data WHERE instr(block, CAST('齉' AS BLOB))", [], |row| {
+        row.get(0)
+    })
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_texts_that_go_at_once_leave_no_trace_in_the_index() {
+    let dir = TempDir::new().unwrap();
+    let store: Arc<dyn Store> = Arc::new(open(&path(&dir)));
+    let (ana, bob) = (user(&store, "ana").await, user(&store, "bob").await);
+    let den = make_room(&store, bob, "den", RoomKind::Public).await;
+    for i in 0..600 {
+        let (who, to) = if i % 3 == 0 { (bob, &den) } else { (ana, &room("lobby")) };
+        send(&store, who, to, &format!("k{i}"), &format!("龘靐齉 number {i}, {}", "words ".repeat(i % 30))).await;
+        send(&store, bob, &room("lobby"), &format!("b{i}"), &format!("another's number {i}")).await;
+    }
+    store.search_caught_up().await.unwrap();
+    assert!(traces(&path(&dir)) > 0);
+    // What one person wrote, step by step, and a room; sending goes on.
+    store.erase_user(None, ana, true, start()).await.unwrap();
+    store.delete_room(bob, &den, start()).await.unwrap();
+    let (mut steps, mut messages) = (0, 0);
+    while let Some(step) = store.blank_next(0, start()).await.unwrap() {
+        (steps, messages) = (steps + 1, messages + step.messages);
+        send(&store, bob, &room("lobby"), &format!("s{steps}"), "meanwhile").await;
+    }
+    assert_eq!(messages, 400);
+    store.search_caught_up().await.unwrap();
+    assert_eq!(traces(&path(&dir)), 0, "not even of what was noted as gone");
+    for (wish, count) in [(&["龘靐齉"][..], 0), (&["meanwhile"], steps), (&["another", "number"], 600)] {
+        let found = SearchQuery { limit: 1_000, ..words(bob, wish) };
+        assert_eq!(store.search(found).await.unwrap().messages.len(), count, "{wish:?}");
+    }
+    assert_eq!(store.verify(&|_, _, _| {}).await.unwrap().findings, []);
+    let conn = Connection::open(path(&dir)).unwrap();
+    let left: i64 = conn.query_row("SELECT count(*) FROM meta WHERE key LIKE 'index_%'", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0, "nothing is left to do");
 }
 
 #[test]

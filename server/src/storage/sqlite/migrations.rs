@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use crate::storage::{StoreError, StoreResult};
 
 /// Every step, oldest first.
-pub(super) const STEPS: [&str; 8] = [
+pub(super) const STEPS: [&str; 9] = [
     include_str!("migrations/0001_core.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_hooks.sql"),
@@ -15,6 +15,7 @@ pub(super) const STEPS: [&str; 8] = [
     include_str!("migrations/0006_keep.sql"),
     include_str!("migrations/0007_signing.sql"),
     include_str!("migrations/0008_outgoing.sql"),
+    include_str!("migrations/0009_erasing.sql"),
 ];
 
 /// Brings a database to the schema of this program, each step in its own transaction.

@@ -21,6 +21,7 @@ pub(super) fn slice(conn: &Connection) -> StoreResult<bool> {
             conn.execute(&format!("DELETE FROM {table} WHERE room = ?1"), [room])?;
         }
         conn.prepare_cached("DELETE FROM rooms WHERE id = ?1")?.execute([room])?;
+        index::release(conn)?;
     }
     Ok(true)
 }
@@ -32,13 +33,18 @@ pub(super) fn messages(conn: &Connection, room: RoomId) -> StoreResult<bool> {
     let found: Vec<(i64, Seq, Option<String>)> = statement
         .query_map(params![room.0, SLICE], |row| Ok((row.get(0)?, rows::seq(row.get(1)?), row.get(2)?)))?
         .collect::<Result<_, _>>()?;
-    for (id, seq, text) in &found {
-        if let Some(text) = text {
-            index::replace(conn, *id, text, None)?;
-        }
-        conn.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([id])?;
-        let key = params![room.0, rows::seq_in(*seq)];
-        conn.prepare_cached("DELETE FROM reactions WHERE room = ?1 AND seq = ?2")?.execute(key)?;
+    if found.is_empty() {
+        return Ok(false);
     }
-    Ok(!found.is_empty())
+    index::in_bulk(conn, || {
+        for (id, seq, text) in &found {
+            if let Some(text) = text {
+                index::replace(conn, *id, text, None)?;
+            }
+            conn.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([id])?;
+            let key = params![room.0, rows::seq_in(*seq)];
+            conn.prepare_cached("DELETE FROM reactions WHERE room = ?1 AND seq = ?2")?.execute(key)?;
+        }
+        Ok(true)
+    })
 }

@@ -287,7 +287,9 @@ impl Writer {
     /// True: there may be more. Its commit is not synced by itself: if it is lost, its cursor is lost with it.
     fn slice(&mut self) -> StoreResult<bool> {
         self.conn.execute_batch("PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE;")?;
-        let more = index::slice(&self.conn).and_then(|more| Ok(more | purge::slice(&self.conn)?));
+        let more = index::slice(&self.conn)
+            .and_then(|more| Ok(more | purge::slice(&self.conn)?))
+            .and_then(|more| Ok(more | index::forget(&self.conn)?));
         let ended = match more {
             Ok(_) => self.conn.execute_batch("COMMIT"),
             Err(_) => self.conn.execute_batch("ROLLBACK"),
