@@ -10,7 +10,8 @@ chat = socketio.Client()
 
 @chat.on("ready", namespace="/chat")
 def ready(data):
-    chat.emit("room:join", {"room": room}, namespace="/chat", callback=lambda _: print(data["user"]["name"], "listens in", room, flush=True))
+    said = f"{data['user']['name']} listens in {room}"
+    chat.emit("room:join", {"room": room}, namespace="/chat", callback=lambda r: print(said if r["ok"] else r["error"]["message"], flush=True))
 
 
 @chat.on("message:created", namespace="/chat")

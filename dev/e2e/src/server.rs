@@ -165,10 +165,11 @@ impl Server {
         self.disk.is_some()
     }
 
-    /// Where its data lies as the server itself sees it, a disk of its own included.
+    /// Where its data lies as the server itself sees it, a disk of its own included, whether it runs or not.
     pub fn data_dir_inside(&self) -> PathBuf {
         let path = self.data_dir();
-        Path::new("/proc").join(self.pid().to_string()).join("root").join(path.strip_prefix("/").unwrap_or(&path))
+        let Some(disk) = &self.disk else { return path };
+        Path::new("/proc").join(disk.keeper.id().to_string()).join("root").join(path.strip_prefix("/").unwrap_or(&path))
     }
 
     /// A folder that is removed with the server.

@@ -1,5 +1,5 @@
-//! From what a server says to what the terminal gets. The input is a script: the first byte is the size of the screen,
-//! then a line each:
+//! From what a server says to what the terminal gets. The input is a script: the first byte is the size of the screen
+//! and how often it is drawn, then a line each:
 //!
 //! ```text
 //! EVENT JSON      the server sends an event
@@ -9,6 +9,7 @@
 //! !KEY            a key, as `!Ctrl+K`
 //! >TEXT  <TEXT    is typed and sent; is pasted
 //! .NUMBER         so many milliseconds pass
+//! =               the screen is drawn, as it is every few lines and at the end
 //! ```
 
 use std::time::Duration;
@@ -22,15 +23,24 @@ use crate::texts::foreign;
 const SIZES: [(u16, u16); 4] = [(80, 24), (140, 40), (24, 7), (61, 13)];
 /// Steps of a script that are played.
 const STEPS: usize = 40;
+/// Steps between two pictures: drawing costs ten times what a step does.
+const STRIDE: usize = 8;
+/// Set in the first byte: each step is drawn.
+const EACH: u8 = 0b1000;
 
 /// Whatever the server says: of what reaches the terminal, every control byte belongs to a sequence of our own.
 pub(crate) fn screen(data: &[u8]) {
     let Some((first, script)) = data.split_first() else { return };
     let (width, height) = SIZES[usize::from(*first) % SIZES.len()];
     let mut viewer = Viewer::new(width, height).expect("a screen in memory");
-    for line in script.split(|b| *b == b'\n').take(STEPS) {
+    let mut lines = script.split(|b| *b == b'\n').take(STEPS).enumerate().peekable();
+    while let Some((n, line)) = lines.next() {
         let line = String::from_utf8_lossy(line);
         step(&mut viewer, &line);
+        let last = lines.peek().is_none();
+        if !last && line != "=" && first & EACH == 0 && n % STRIDE != STRIDE - 1 {
+            continue;
+        }
         let frame = viewer.frame().expect("a frame in memory");
         if let Err(why) = check(&frame) {
             panic!("{why} after {line:?}: {:?}", String::from_utf8_lossy(&frame));
@@ -47,7 +57,7 @@ pub(crate) fn screen(data: &[u8]) {
 fn step(viewer: &mut Viewer, line: &str) {
     let mut rest = line.chars();
     match rest.next() {
-        None => {}
+        None | Some('=') => {}
         Some('#') => viewer.refused(rest.as_str()),
         Some('~') => viewer.closed(rest.as_str()),
         Some('$') => viewer.no_token(rest.as_str(), false),

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 
 use crate::cluster::Bus;
 use crate::config::{Config, Database, Durability};
-use crate::outbound::Outbound;
+use crate::outbound::{Allowed, Outbound};
 use crate::service::Parts;
 use crate::service::accounts::Auth;
 use crate::storage::postgres::{PostgresOptions, PostgresStore};
@@ -117,9 +117,12 @@ pub fn parts(config: &Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, node: No
         },
         node,
         auth: auth(config)?.with_access_life(config.auth.access_token_life()),
-        outbound: {
-            let allowed = config.outgoing_allow.clone();
-            Outbound::new(Arc::new(move |address| allowed.iter().any(|range| range.contains(address))))
-        },
+        outbound: Outbound::new(outgoing_allowed(config)),
     })
+}
+
+/// The addresses that are not public and may be called all the same.
+pub fn outgoing_allowed(config: &Config) -> Allowed {
+    let allowed = config.outgoing_allow.clone();
+    Arc::new(move |address| allowed.iter().any(|range| range.contains(address)))
 }

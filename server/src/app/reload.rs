@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Running, origins, policy};
+use super::{Running, open, origins, policy};
 use crate::config::{Config, ConfigError};
 use crate::listen::{Loaded, Tls, TlsFiles, TrustedProxies, date, load_tls};
 use crate::telemetry;
@@ -64,6 +64,7 @@ impl Running {
         self.trusted.set(TrustedProxies::new(config.trusted_proxy.clone()));
         self.caps.set(config.limits.connections_per_address);
         self.services.limits.set(config.limits.clone());
+        self.services.outbound.allow(open::outgoing_allowed(&config));
         log.set(&config.log.filter);
         self.config = config;
         let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };

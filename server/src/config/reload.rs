@@ -6,8 +6,17 @@ use super::{Config, ConfigError, File};
 
 /// The keys that a reload changes; every other one waits for a restart. `tls_cert` and `tls_key` are read again even
 /// where their names stay.
-pub const LIVE: [&str; 8] =
-    ["allow_origin", "guests", "limits", "log", "registration", "tls_cert", "tls_key", "trusted_proxy"];
+pub const LIVE: [&str; 9] = [
+    "allow_origin",
+    "guests",
+    "limits",
+    "log",
+    "outgoing_allow",
+    "registration",
+    "tls_cert",
+    "tls_key",
+    "trusted_proxy",
+];
 
 /// Limits that were given away at the start.
 const FIXED_LIMITS: [&str; 1] = ["payload_bytes"];
@@ -47,6 +56,7 @@ impl Config {
         let config = Self {
             allow_origin: new.allow_origin,
             guests: new.guests,
+            outgoing_allow: new.outgoing_allow,
             registration: new.registration,
             trusted_proxy,
             limits,
@@ -103,10 +113,10 @@ mod tests {
         let old = read("tls_cert = \"a\"\ntls_key = \"a\"");
         let new = read(
             "tls_cert = \"b\"\ntls_key = \"b\"\nlisten = \"127.0.0.1:1\"\nguests = \"off\"\nlog = \"warn\"\n\
-             log_format = \"json\"\nname = \"other\"\n[limits]\nmessage_burst = 7\npayload_bytes = 60000\n",
+             outgoing_allow = [\"10.0.0.0/8\"]\nlog_format = \"json\"\nname = \"other\"\n[limits]\nmessage_burst = 7\npayload_bytes = 60000\n",
         );
         let (now, changes) = old.reloaded(new.clone()).unwrap();
-        assert_eq!(words(&changes.now), "guests limits.message_burst log tls_cert tls_key");
+        assert_eq!(words(&changes.now), "guests limits.message_burst log outgoing_allow tls_cert tls_key");
         assert_eq!(words(&changes.later), "limits.payload_bytes listen log_format name");
         assert_eq!((now.guests, &now.log.filter, &now.tls), (new.guests, &new.log.filter, &new.tls));
         assert_eq!((&now.listen, &now.name, now.log.format), (&old.listen, &old.name, old.log.format));

@@ -5,7 +5,7 @@
 mod call;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -52,14 +52,23 @@ pub type Allowed = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 /// The caller of this server. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbound {
-    allowed: Allowed,
+    allowed: Arc<RwLock<Allowed>>,
     tls: Arc<OnceLock<Result<Arc<ClientConfig>, String>>>,
 }
 
 impl Outbound {
     /// Public addresses, and those.
     pub fn new(allowed: Allowed) -> Self {
-        Self { allowed, tls: Arc::default() }
+        Self { allowed: Arc::new(RwLock::new(allowed)), tls: Arc::default() }
+    }
+
+    /// From now on public addresses, and those.
+    pub fn allow(&self, allowed: Allowed) {
+        *self.allowed.write().unwrap_or_else(PoisonError::into_inner) = allowed;
+    }
+
+    fn allowed(&self) -> Allowed {
+        Arc::clone(&self.allowed.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Public addresses alone.
@@ -69,7 +78,7 @@ impl Outbound {
 
     /// Whether an address may be called, as far as can be told now; its host is looked up.
     pub async fn check(&self, url: &str) -> Result<(), Refusal> {
-        let url = address::outgoing(url, &*self.allowed)?;
+        let url = address::outgoing(url, &*self.allowed())?;
         self.places(&url).await.map(drop)
     }
 
@@ -90,8 +99,9 @@ impl Outbound {
             }
             None => Vec::new(),
         };
+        let allowed = self.allowed();
         for place in &places {
-            address::permitted(place.ip(), &*self.allowed)?;
+            address::permitted(place.ip(), &*allowed)?;
         }
         if places.is_empty() { Err(invalid("the host has no address".to_owned())) } else { Ok(places) }
     }
@@ -105,7 +115,7 @@ impl Outbound {
 impl Caller for Outbound {
     async fn call(&self, post: &Post) -> Result<Answer, String> {
         let called = async {
-            let url = address::outgoing(&post.url, &*self.allowed).map_err(|e| e.to_string())?;
+            let url = address::outgoing(&post.url, &*self.allowed()).map_err(|e| e.to_string())?;
             let places = self.places(&url).await.map_err(|e| e.to_string())?;
             let tls = if url.scheme() == "https" { Some(self.tls()?) } else { None };
             call::post(&url, &places, tls, post).await

@@ -23,6 +23,8 @@ pub struct Counters {
     pub slow_readers: AtomicU64,
     /// From the server's taking a message to its being told to the sockets of this node.
     pub lag: Histogram,
+    /// What became of what outgoing webhooks were to be told.
+    pub outgoing: OfOutgoing,
     /// Proofs of who somebody is that were not good, by [`Proving`].
     refused_proofs: [AtomicU64; Proving::ALL.len()],
     edges: [OfEdge; Edge::ALL.len()],
@@ -37,9 +39,63 @@ impl Default for Counters {
             repaired: AtomicU64::default(),
             slow_readers: AtomicU64::default(),
             lag: Histogram::durations(),
+            outgoing: OfOutgoing::default(),
             refused_proofs: Default::default(),
             edges: Default::default(),
         }
+    }
+}
+
+/// What came of telling an outgoing webhook something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Its receiver has it.
+    Taken,
+    /// It has not: it is tried again, or not at all.
+    Failed,
+    /// After too many tries it was put aside.
+    Dead,
+}
+
+impl Told {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Taken, Self::Failed, Self::Dead];
+
+    /// As a label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Failed => "failed",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// Of outgoing webhooks, as far as this node tells them.
+#[derive(Debug)]
+pub struct OfOutgoing {
+    came: [AtomicU64; Told::ALL.len()],
+    /// How long receivers took to answer.
+    pub took: Histogram,
+    /// Events that wait; 0 while another node is at it.
+    pub waiting: AtomicU64,
+}
+
+impl Default for OfOutgoing {
+    fn default() -> Self {
+        Self { came: Default::default(), took: Histogram::durations(), waiting: AtomicU64::default() }
+    }
+}
+
+impl OfOutgoing {
+    /// Counts what came of one try.
+    pub(super) fn came(&self, what: Told) {
+        self.came[what as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What came of all of them.
+    pub fn all(&self) -> impl Iterator<Item = (Told, u64)> {
+        Told::ALL.into_iter().zip(self.came.iter().map(|n| n.load(Ordering::Relaxed)))
     }
 }
 

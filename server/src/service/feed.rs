@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::kafka::sink::Sink;
 use crate::cluster::tap::Stir;
-use crate::storage::{FeedRoom, NodeId, RoomId, Store, StoreError, StoreResult};
+use crate::service::lead::{Lead, RENEW};
+use crate::storage::{FeedRoom, Led, NodeId, RoomId, Store, StoreError, StoreResult};
 
 /// Rooms looked at in one go.
 const ROOMS: u32 = 64;
@@ -29,10 +30,6 @@ const BYTES: usize = 256 * 1024;
 const POLL: Duration = Duration::from_secs(1);
 /// What comes together is sent together.
 const GATHER: Duration = Duration::from_millis(20);
-/// How long a node that does not renew its lease keeps the others out.
-const LEASE: Duration = Duration::from_secs(20);
-/// How often the lease is renewed, and asked for by the other nodes.
-const RENEW: Duration = Duration::from_secs(3);
 /// One sending may take so long; with [`RENEW`] it stays well within the lease.
 const SEND_TIME: Duration = Duration::from_secs(10);
 /// The waits after a failure double from the first to the second.
@@ -167,17 +164,15 @@ struct Follower {
     store: Arc<dyn Store>,
     epoch: Epoch,
     out: Box<dyn Out>,
-    node: NodeId,
+    lead: Lead,
     status: Status,
-    /// When the lease was renewed.
-    renewed: Option<Instant>,
 }
 
 /// Follows until `drain`; then gives the lease up and returns.
 pub async fn run(parts: Parts) {
     let Parts { store, out, node, mut stirs, drain, status } = parts;
     let epoch = store.epoch();
-    let mut follower = Follower { store, epoch, out, node, status, renewed: None };
+    let mut follower = Follower { store, epoch, out, lead: Lead::new(Led::Feed, Some(node)), status };
     let mut wait = WAIT.0;
     while !drain.is_cancelled() {
         let pause = match follower.round(&drain).await {
@@ -270,13 +265,7 @@ impl Follower {
 
     /// Sees that this node is the one that is at it.
     async fn lead(&mut self) -> Result<(), Halt> {
-        if self.renewed.is_some_and(|at| at.elapsed() < RENEW) {
-            return Ok(());
-        }
-        // From before the question: the lease may have begun then.
-        let asked = Instant::now();
-        let leading = self.store.feed_lead(self.node, LEASE).await?;
-        self.renewed = leading.then_some(asked);
+        let leading = self.lead.hold(&*self.store).await?;
         self.status.state().leading = leading;
         if leading { Ok(()) } else { Err(Halt::Ousted) }
     }
@@ -322,12 +311,7 @@ impl Follower {
 
     /// Lets another node have it; gives how long to keep away.
     async fn give_up(&mut self) -> Duration {
-        if self.renewed.take().is_some() {
-            // It runs out by itself otherwise.
-            if let Err(error) = self.store.feed_lead(self.node, Duration::ZERO).await {
-                tracing::debug!(%error, "the feed's lease could not be given up");
-            }
-        }
+        self.lead.give_up(&*self.store).await;
         self.status.state().leading = false;
         RENEW * 2
     }
@@ -479,7 +463,7 @@ mod tests {
     async fn another_node_goes_on_when_one_lets_go() {
         let fed = Fed::new(Pot::default());
         let ana = user(&fed.store, "ana").await;
-        assert!(fed.store.feed_lead(NodeId(7), LEASE).await.unwrap());
+        assert!(fed.store.lead(Led::Feed, NodeId(7), Duration::from_secs(30)).await.unwrap());
         send(&fed.store, ana, &room("lobby"), "a", "hello").await;
         let task = fed.follow(1);
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -488,10 +472,13 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(fed.seqs("lobby"), [0u64; 0]);
-        assert!(fed.store.feed_lead(NodeId(7), Duration::ZERO).await.unwrap());
+        assert!(fed.store.lead(Led::Feed, NodeId(7), Duration::ZERO).await.unwrap());
         fed.caught_up().await;
         fed.drain.cancel();
         task.await.unwrap();
-        assert!(fed.store.feed_lead(NodeId(8), LEASE).await.unwrap(), "it was given up at the end");
+        assert!(
+            fed.store.lead(Led::Feed, NodeId(8), Duration::from_secs(30)).await.unwrap(),
+            "it was given up at the end"
+        );
     }
 }

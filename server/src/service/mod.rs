@@ -14,6 +14,7 @@ pub mod error;
 pub mod feed;
 pub mod history;
 pub mod hooks;
+mod lead;
 pub mod limiter;
 pub mod members;
 pub mod messages;

@@ -1,11 +1,9 @@
-//! How far the feed for other systems has come in each public room, and which node is at it.
-
-use std::time::Duration;
+//! How far the feed for other systems has come in each public room.
 
 use async_trait::async_trait;
 use chat_common::Seq;
 
-use super::{NodeId, RoomId, StoreResult};
+use super::{RoomId, StoreResult};
 
 /// A public room with entries that the feed does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +29,4 @@ pub trait Feed {
     async fn feed_advance(&self, room: RoomId, fed: Seq, to: Seq) -> StoreResult<bool>;
     /// How many entries of public rooms the feed does not have.
     async fn feed_lag(&self) -> StoreResult<u64>;
-    /// Becomes, or stays, the one node that is at the feed, for `lease` from now by the store's clock; false: another
-    /// one is. A lease of nothing gives it up.
-    async fn feed_lead(&self, node: NodeId, lease: Duration) -> StoreResult<bool>;
 }

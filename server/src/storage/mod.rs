@@ -13,6 +13,7 @@ pub mod copy;
 mod feed;
 mod hooks;
 mod keep;
+mod leads;
 mod log;
 mod nodes;
 mod outgoing;
@@ -27,6 +28,7 @@ pub use feed::*;
 pub use hooks::*;
 use keep::{BLANKED_AT_ONCE, DAY_MS, NOBODY, RESERVED};
 pub use keep::{Blanked, Keep, gone_user};
+pub use leads::*;
 pub use log::*;
 pub use nodes::*;
 pub use outgoing::*;
@@ -81,7 +83,7 @@ impl Commits {
 /// A whole store. `Arc<dyn Store>` is what the services hold.
 #[async_trait]
 pub trait Store:
-    Accounts + Rooms + Log + Hooks + Outgoing + Nodes + Guesses + Feed + Keep + Archive + Send + Sync
+    Accounts + Rooms + Log + Hooks + Outgoing + Nodes + Guesses + Leads + Feed + Keep + Archive + Send + Sync
 {
     /// The lineage; constant while the store is open.
     fn epoch(&self) -> Epoch;

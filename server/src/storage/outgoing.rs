@@ -1,14 +1,12 @@
 //! Outgoing webhooks: addresses that are told what happens in a room, how far each has been told, what they did not
-//! take, and which node is at it.
-
-use std::time::Duration;
+//! take.
 
 use async_trait::async_trait;
 use chat_common::model::User;
 use chat_common::rest::Told;
 use chat_common::{RoomName, Seq, Timestamp, UserId};
 
-use super::{NodeId, RoomId, Signing, StoreResult};
+use super::{RoomId, Signing, StoreResult};
 
 /// A webhook to be made.
 #[derive(Clone, Debug)]
@@ -151,6 +149,12 @@ pub enum Outcome {
     },
 }
 
+/// What waits to be told, in the words that both databases know.
+pub(super) const WAITING: &str =
+    "SELECT CAST((SELECT coalesce(sum(r.head - o.seq), 0) FROM outgoing o JOIN rooms r ON r.id = o.room
+                  WHERE o.disabled_at IS NULL AND r.name IS NOT NULL) AS BIGINT)
+       + (SELECT count(*) FROM outgoing_moves m JOIN outgoing o ON o.id = m.hook WHERE o.disabled_at IS NULL)";
+
 /// Outgoing webhooks; who may moderate a room may make, see and change them, and so may the owner of the machine
 /// (`actor: None`).
 #[async_trait]
@@ -220,9 +224,8 @@ pub trait Outgoing {
     async fn next_again(&self, id: &str) -> StoreResult<Option<DeadRow>>;
     /// Writes down what came of a step; false: it was not (any more) the next one, nothing was changed.
     async fn settle(&self, id: &str, step: Step, outcome: Outcome, at: Timestamp) -> StoreResult<bool>;
-    /// Becomes, or stays, the one node that sends, for `lease` from now by the store's clock; false: another one is. A
-    /// lease of nothing gives it up.
-    async fn lead_outgoing(&self, node: NodeId, lease: Duration) -> StoreResult<bool>;
+    /// Events of all webhooks that wait to be told, those that are not wanted included.
+    async fn outgoing_waiting(&self) -> StoreResult<u64>;
 }
 
 /// Events of one webhook that were given up and are kept; older ones are forgotten.

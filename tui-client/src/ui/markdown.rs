@@ -114,12 +114,20 @@ fn nested(line: &str, base: Style, styles: Styles<'_>, depth: u8) -> Vec<Piece> 
     let mut plain = String::new();
     let mut rest = line;
     let mut before = ' ';
-    // Marks that nothing from here on closes need no second look, nor does a run of backticks so long.
+    // Marks that nothing from here on closes need no second look, nor do runs of more backticks than any that follows.
     let mut open = [depth > 0; MARKS.len()];
-    let mut ticks = usize::MAX;
+    let mut longest = usize::MAX;
     while let Some(c) = rest.chars().next() {
         let found = match c {
-            '`' => code(rest, &mut ticks, styles),
+            '`' => match code(rest, &mut longest, styles) {
+                Ok(found) => Some(found),
+                Err(open) => {
+                    plain.push_str(&rest[..open]);
+                    before = c;
+                    rest = &rest[open..];
+                    continue;
+                }
+            },
             '*' | '_' => emphasis(rest, before, base, styles, (&mut open, depth)),
             'h' if !before.is_alphanumeric() => address(rest, styles),
             '@' if !before.is_alphanumeric() => called(rest, styles),
@@ -154,18 +162,19 @@ fn nested(line: &str, base: Style, styles: Styles<'_>, depth: u8) -> Vec<Piece> 
 
 type Found = Option<(Vec<Piece>, usize)>;
 
-/// `unclosed`: runs of so many backticks and more have no end from here on.
-fn code(rest: &str, unclosed: &mut usize, styles: Styles<'_>) -> Found {
+/// `longest`: the longest run of backticks that may still follow. `Err`: so many of these close nowhere.
+fn code(rest: &str, longest: &mut usize, styles: Styles<'_>) -> Result<(Vec<Piece>, usize), usize> {
     let ticks = rest.len() - rest.trim_start_matches('`').len();
-    if ticks >= *unclosed {
-        return None;
+    if ticks <= *longest
+        && let Some(end) = rest[ticks..].find(&rest[..ticks])
+    {
+        return Ok((vec![Piece::new(&rest[ticks..ticks + end], styles.theme.code)], ticks * 2 + end));
     }
-    let fence = &rest[..ticks];
-    let Some(end) = rest[ticks..].find(fence) else {
-        *unclosed = 1 + rest[ticks..].split(|c| c != '`').map(str::len).max().unwrap_or(0);
-        return None;
-    };
-    Some((vec![Piece::new(&rest[ticks..ticks + end], styles.theme.code)], ticks * 2 + end))
+    if ticks <= *longest {
+        *longest = rest[ticks..].split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    }
+    // What is left of the run may close.
+    Err(ticks - (*longest).min(ticks - 1))
 }
 
 /// `open`: which of [`MARKS`] may still be closed. Whether one closes does not depend on where it was opened.

@@ -7,3 +7,4 @@ mod balancing;
 mod bus;
 mod nodes;
 mod presence;
+mod webhooks;

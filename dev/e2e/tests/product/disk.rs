@@ -108,3 +108,67 @@ async fn a_full_disk_is_unavailable_and_nothing_is_lost() {
     assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
     survives(&server, &ana, &mut socket, &mut stored, || std::fs::remove_file(&ballast).expect("it is ours")).await;
 }
+
+/// Takes all the room there is.
+fn fill(server: &Server) -> std::path::PathBuf {
+    let ballast = server.data_dir_inside().join("ballast");
+    let full = std::fs::write(&ballast, vec![0; 64 << 20]).expect_err("it does not fit");
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
+    ballast
+}
+
+#[tokio::test]
+async fn an_erasure_on_a_full_disk_is_refused_whole_and_done_when_there_is_room() {
+    if !server::small_disk() {
+        return note_left_out("a full disk: this user may not mount one");
+    }
+    let server = Server::with(Options::roomy().disk_mib(16)).await;
+    let root = server.account("root").await;
+    assert!(server.command_inside(&["user", "role", "root", "admin"]).await.status.success());
+    let (ana, mut socket, mut stored) = begin(&server).await;
+    let ballast = fill(&server);
+    while send(&mut socket, 1_000 + stored.len(), &mut stored).await["ok"] == json!(true) {}
+    let error = root.api.delete("/admin/users/ana?texts=true").await.refused(ErrorCode::Unavailable);
+    assert!(error["message"].as_str().is_some_and(|m| !m.is_empty()), "{error}");
+    ana.api.get("/me").await.ok();
+    whole(&root.api.history("lobby").await, &stored);
+    std::fs::remove_file(ballast).expect("it is ours");
+    wait::until_async("ready again", || async { (ready(&server).await == 200).then_some(()) }).await;
+    root.api.delete("/admin/users/ana?texts=true").await.ok();
+    wait::until_async("the texts are gone", || async {
+        root.api.history("lobby").await.iter().all(|m| m["text"].is_null()).then_some(())
+    })
+    .await;
+    let checked = server.command_inside(&["verify"]).await;
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+}
+
+#[tokio::test]
+async fn without_room_for_the_copy_before_a_migration_the_start_is_refused() {
+    if !server::small_disk() {
+        return note_left_out("a full disk: this user may not mount one");
+    }
+    let mut server = Server::with(Options::roomy().disk_mib(48)).await;
+    assert!(server.terminate().await.success());
+    let data = server.data_dir_inside();
+    let database = data.join("chat.db");
+    let old = std::fs::read(program::root().join("server/tests/fixtures/schema-5.db")).expect("an old database");
+    for beside in ["chat.db-wal", "chat.db-shm"] {
+        let _not_there = std::fs::remove_file(data.join(beside));
+    }
+    std::fs::write(&database, &old).expect("there is room");
+    let ballast = data.join("ballast");
+    std::fs::write(&ballast, vec![0; 40 << 20]).expect("there is room");
+    let output = server.command_inside(&["--listen", "127.0.0.1:0"]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("make room for") && said.contains("--no-migration-backup"), "{said}");
+    // Where SQLite's files hold the number of their schema.
+    let schema = |bytes: &[u8]| bytes[60..64].to_vec();
+    assert_eq!(schema(&std::fs::read(&database).expect("it is there")), schema(&old), "nothing was changed");
+    std::fs::remove_file(ballast).expect("it is ours");
+    server.restart().await;
+    let names = std::fs::read_dir(&data).expect("the folder").flatten().map(|e| e.file_name().into_string());
+    assert!(names.flatten().any(|n| n.starts_with("chat.db.schema-5.") && n.ends_with(".backup")));
+    assert!(server.command_inside(&["verify"]).await.status.success());
+}

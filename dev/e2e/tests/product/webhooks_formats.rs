@@ -84,7 +84,8 @@ async fn slacks_documents_are_read_whole() {
         hook.last().await,
         "**reviews:**\n**New review**\nDanny Torrence left the following review for your property:\n\
          Overlook Hotel (https://example.com) \n :star: \n Doors had too many axe holes, guest in room 237 was far too \
-         rowdy, whole place felt stuck in the 1920s. [channel]\n────\n**Average Rating**\n1.0\n**Reviewer**\n[U024BE7LH]\n\
+         rowdy, whole place felt stuck in the 1920s. [channel]\nHaunted hotel image \
+         (https://is5-ssl.mzstatic.com/image/thumb/Purple3/v4/d3/72/5c/d372.png)\n────\n**Average Rating**\n1.0\n**Reviewer**\n[U024BE7LH]\n\
          I Need a Marg (https://assets3.thrillist.com/v1/image/1682388/size/tl-horizontal_main.jpg)\n\
          cute cat (https://pbs.twimg.com/profile_images/625633822235693056/lNGUneLX_400x400.jpg)  \
          **Cat** has approved this message in #general & elsewhere."
@@ -253,7 +254,7 @@ async fn alerts_of_alertmanager_and_grafana_are_told() {
     let error = hook.post("/grafana", JSON, r#"{"alerts": 5}"#).await.refused(ErrorCode::Invalid);
     assert_eq!(error["field"], "alerts");
     for format in ["/alertmanager", "/grafana"] {
-        assert_eq!(hook.post(format, "text/plain", "{}").await.status.as_u16(), 415);
+        assert_eq!(hook.post(format, "application/xml", "{}").await.status.as_u16(), 415);
     }
 }
 

@@ -1,72 +1,12 @@
 //! Outgoing webhooks from outside: a receiver on this machine, which the server may call because it was told so.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::IntoResponse;
 use chat_common::ErrorCode;
 use chat_e2e::program::root;
+use chat_e2e::receiver::{Got, Receiver};
 use chat_e2e::{Account, Options, Server, wait};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-
-/// What one delivery brought.
-#[derive(Clone)]
-struct Got {
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Got {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).expect("JSON")
-    }
-}
-
-/// A receiver that answers as told, then 200.
-#[derive(Clone, Default)]
-struct Receiver {
-    answers: Arc<Mutex<VecDeque<u16>>>,
-    got: Arc<Mutex<Vec<Got>>>,
-}
-
-impl Receiver {
-    /// Starts it; gives its address.
-    async fn start() -> (Self, String) {
-        let receiver = Self::default();
-        let app = axum::Router::new().fallback(take).with_state(receiver.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://localhost:{}/hook", listener.local_addr().expect("an address").port());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        (receiver, url)
-    }
-
-    fn answer(&self, statuses: &[u16]) {
-        self.answers.lock().unwrap().extend(statuses);
-    }
-
-    async fn deliveries(&self, count: usize) -> Vec<Got> {
-        wait::until("deliveries", || {
-            let got = self.got.lock().unwrap();
-            (got.len() >= count).then(|| got.clone())
-        })
-        .await
-    }
-}
-
-async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: String) -> impl IntoResponse {
-    receiver.got.lock().unwrap().push(Got { headers, body });
-    let status = receiver.answers.lock().unwrap().pop_front().unwrap_or(200);
-    let location = [(header::LOCATION, "http://localhost:1/elsewhere")];
-    (StatusCode::from_u16(status).unwrap(), location, "thanks")
-}
 
 async fn open() -> (Server, Account) {
     let server = Server::with(Options::roomy().arg("--outgoing-allow=127.0.0.0/8,::1")).await;
@@ -211,7 +151,7 @@ async fn inner_addresses_are_not_called_and_redirects_not_followed() {
     let wrong = json!({"url": "https://8.8.8.8/", "events": ["message:sent"]});
     let error = ana.api.post("/rooms/club/outgoing", &wrong).await.refused(ErrorCode::Invalid);
     assert_eq!(error["field"], "events[0]");
-    assert!(receiver.got.lock().unwrap().is_empty());
+    assert!(receiver.got().is_empty());
     drop(server);
 
     let (server, ana) = open().await;
@@ -259,4 +199,35 @@ async fn the_command_line_makes_lists_and_deletes_them() {
     assert!(!ok && said.contains("no such outgoing webhook"), "{said}");
     let (ok, said) = run(&["outgoing", "add", "club", &url, "--events", "message:sent"]).await;
     assert!(!ok && said.contains("message:created"), "{said}");
+}
+
+#[tokio::test]
+async fn where_it_may_send_is_read_again_while_it_runs() {
+    let server = Server::start().await;
+    let ana = server.account("ana").await;
+    ana.api.post("/rooms", &json!({"room": "club"})).await.ok();
+    let (receiver, url) = Receiver::start().await;
+    let new = json!({"url": url});
+    ana.api.post("/rooms/club/outgoing", &new).await.refused(ErrorCode::Invalid);
+    let file = std::fs::read_to_string(server.config_file()).expect("the configuration");
+    let reload = async |line: &str, count: usize| {
+        std::fs::write(server.config_file(), format!("{line}\n{file}")).expect("the configuration");
+        server.signal("HUP");
+        let done = |said: &String| said.matches("the configuration was read again").count() >= count;
+        wait::until("it is read again", || Some(server.said()).filter(done)).await
+    };
+    let said = reload("outgoing_allow = [\"127.0.0.0/8\", \"::1\"]", 1).await;
+    assert!(said.contains("outgoing_allow"), "{said}");
+    tell(&ana, &url, json!(["message:created"])).await;
+    ana.say("club", "one").await;
+    receiver.deliveries(1).await;
+    // Taken back, it holds for what is there already.
+    reload("", 2).await;
+    ana.say("club", "two").await;
+    let fault = wait::until_async("it is not called any more", || async {
+        let listed = ana.api.get("/rooms/club/outgoing").await.ok();
+        listed["outgoing"][0]["fault"].as_str().map(str::to_owned)
+    });
+    assert!(fault.await.contains("loopback"));
+    assert_eq!(receiver.got().len(), 1);
 }

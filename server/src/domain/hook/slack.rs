@@ -311,7 +311,6 @@ mod tests {
             ("log:```a &lt; b\nc```end", "log:\n```\na < b\nc\n```\nend"),
             ("```open", "```open"),
             ("a < b and <c", "a < b and <c"),
-            ("*a `*b*` *c* d*", "**a `*b*` *c** d*"),
         ] {
             assert_eq!(plain(slack), ours);
         }

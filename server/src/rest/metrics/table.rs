@@ -231,6 +231,23 @@ pub const TABLE: &[Metric] = &[
     counter("chat_feed_sent_total", "Entries handed on by this node.", |s| {
         maybe_count(s.feed.as_ref().map(|feed| feed.sent))
     }),
+    // Webhooks that tell.
+    by(
+        &["outcome"],
+        counter(
+            "chat_outgoing_total",
+            "Tries to tell an outgoing webhook something, and events put aside (dead).",
+            |s| Reading::Each(s.counters().outgoing.all().map(|(told, n)| (vec![told.as_str()], n as f64)).collect()),
+        ),
+    ),
+    histogram("chat_outgoing_seconds", "How long receivers of outgoing webhooks take to answer.", |s| {
+        alone(s.counters().outgoing.took.spread())
+    }),
+    gauge(
+        "chat_outgoing_waiting",
+        "Events that outgoing webhooks were not told yet; 0 where another node tells.",
+        |s| count(&s.counters().outgoing.waiting),
+    ),
     // The process.
     gauge("chat_draining", "1 while the node is going away.", |s| yes(s.rest.drain.is_cancelled())),
     gauge("chat_tasks_alive", "Tasks of the runtime that have not ended.", |_| {

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chat_common::event::server::Hint;
@@ -16,10 +17,12 @@ use tokio_util::sync::CancellationToken;
 use super::letter::{Letter, event_of};
 use super::wanted;
 use crate::cluster::tap::Stir;
-use crate::outbound::{Answer, Caller};
+use crate::outbound::{Answer, CALL, Caller};
 use crate::service::accounts::secret;
+use crate::service::counters::Told;
+use crate::service::lead::{Held, Lead};
 use crate::service::{Result, Services, tell};
-use crate::storage::{Cause, DeadRow, NodeId, Outcome, OutgoingRow, Step};
+use crate::storage::{Cause, DeadRow, Led, NodeId, Outcome, OutgoingRow, Step};
 
 /// Webhooks that are called at once; further ones wait their turn.
 const AT_ONCE: usize = 16;
@@ -35,10 +38,6 @@ const POLL: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(5);
 /// What comes together is looked up together.
 const GATHER: Duration = Duration::from_millis(20);
-/// How long a node that does not renew its lease keeps the others out; longer than one call takes.
-const LEASE: Duration = Duration::from_secs(30);
-/// How often it is renewed.
-const RENEW: Duration = Duration::from_secs(5);
 /// Bytes of a fault that are kept.
 const FAULT: usize = 300;
 
@@ -89,33 +88,26 @@ struct Sender {
     s: Arc<Services>,
     out: Arc<dyn Caller>,
     timing: Timing,
-    /// Cancelled where another node has taken over.
-    ousted: CancellationToken,
+    /// Nothing is sent without it.
+    held: Held,
 }
 
 /// Sends until `drain`; then gives the lease up and returns.
 pub async fn run(parts: Parts) {
     let Parts { services: s, out, node, mut stirs, drain, timing } = parts;
-    let mut lease = Lease { node, renewed: None };
+    let lead = Lead::new(Led::Outgoing, node);
     let mut busy: HashSet<String> = HashSet::new();
     let mut turns: JoinSet<String> = JoinSet::new();
-    let mut ousted = CancellationToken::new();
     while !drain.is_cancelled() {
-        let any = match round(&s, &mut lease).await {
+        let any = match round(&s, &lead).await {
             Ok(Round::None) => false,
-            Ok(Round::Elsewhere) => {
-                ousted.cancel();
-                true
-            }
+            Ok(Round::Elsewhere) => true,
             Ok(Round::Due(rows)) => {
-                if ousted.is_cancelled() {
-                    ousted = CancellationToken::new();
-                }
                 for row in rows {
                     if turns.len() >= AT_ONCE || !busy.insert(row.id.clone()) {
                         continue;
                     }
-                    let sender = Sender { s: Arc::clone(&s), out: Arc::clone(&out), timing, ousted: ousted.clone() };
+                    let sender = Sender { s: Arc::clone(&s), out: Arc::clone(&out), timing, held: lead.held() };
                     turns.spawn(async move {
                         let id = row.id.clone();
                         if let Err(error) = sender.turn(row).await {
@@ -150,7 +142,7 @@ pub async fn run(parts: Parts) {
     }
     // What is under way is sent again by the next one.
     turns.shutdown().await;
-    lease.give_up(&s).await;
+    lead.give_up(&*s.store).await;
 }
 
 /// Waits until something may be new.
@@ -179,42 +171,19 @@ enum Round {
     Due(Vec<OutgoingRow>),
 }
 
-async fn round(s: &Services, lease: &mut Lease) -> Result<Round> {
+async fn round(s: &Services, lead: &Lead) -> Result<Round> {
+    let waiting = &s.counters.outgoing.waiting;
     if !s.store.any_outgoing().await? {
-        lease.give_up(s).await;
+        lead.give_up(&*s.store).await;
+        waiting.store(0, Ordering::Relaxed);
         return Ok(Round::None);
     }
-    if !lease.hold(s).await? {
+    if !lead.hold(&*s.store).await? {
+        waiting.store(0, Ordering::Relaxed);
         return Ok(Round::Elsewhere);
     }
+    waiting.store(s.store.outgoing_waiting().await?, Ordering::Relaxed);
     Ok(Round::Due(s.store.due_outgoing(s.now(), ROWS).await?))
-}
-
-struct Lease {
-    node: Option<NodeId>,
-    renewed: Option<Instant>,
-}
-
-impl Lease {
-    async fn hold(&mut self, s: &Services) -> Result<bool> {
-        let Some(node) = self.node else { return Ok(true) };
-        if self.renewed.is_some_and(|at| at.elapsed() < RENEW) {
-            return Ok(true);
-        }
-        // From before the question: the lease may have begun then.
-        let asked = Instant::now();
-        let held = s.store.lead_outgoing(node, LEASE).await?;
-        self.renewed = held.then_some(asked);
-        Ok(held)
-    }
-
-    async fn give_up(&mut self, s: &Services) {
-        let (Some(node), true) = (self.node, self.renewed.take().is_some()) else { return };
-        // It runs out by itself otherwise.
-        if let Err(error) = s.store.lead_outgoing(node, Duration::ZERO).await {
-            tracing::debug!(%error, "the lease of the outgoing webhooks could not be given up");
-        }
-    }
 }
 
 /// What comes next for a webhook.
@@ -228,7 +197,8 @@ impl Sender {
     /// Tells one webhook what waits for it, up to the first failure.
     async fn turn(&self, mut row: OutgoingRow) -> Result<()> {
         for _ in 0..TURN {
-            if self.ousted.is_cancelled() {
+            // Another node may be at it already, or soon.
+            if !self.held.lasts(CALL) {
                 return Ok(());
             }
             let went_on = match self.next(&row).await? {
@@ -302,21 +272,27 @@ impl Sender {
 
     /// Sends once; true: it is dealt with, and what follows may be sent.
     async fn send(&self, row: &OutgoingRow, step: Step, letter: &Letter, cause: Cause) -> Result<bool> {
+        let begun = Instant::now();
         let answer = self.out.call(&letter.post(row, self.s.now())).await;
-        if self.ousted.is_cancelled() {
+        let counted = &self.s.counters.outgoing;
+        counted.took.time(begun.elapsed());
+        if !self.held.lasts(Duration::ZERO) {
             return Ok(false);
         }
         let (fault, retry_after) = match answer {
             Ok(Answer { status: 200..300, .. }) => {
+                counted.came(Told::Taken);
                 return Ok(self.s.store.settle(&row.id, step, Outcome::Sent, self.s.now()).await?);
             }
             Ok(Answer { status: 410, .. }) => {
+                counted.came(Told::Failed);
                 self.disable(row, step, "it answered 410: gone for good").await?;
                 return Ok(false);
             }
             Ok(answer) => (format!("it answered {}", answer.status), answer.retry_after),
             Err(why) => (why, None),
         };
+        counted.came(Told::Failed);
         let fault = fault[..fault.floor_char_boundary(FAULT)].to_owned();
         self.failed(row, step, letter, cause, fault, retry_after).await
     }
@@ -354,6 +330,7 @@ impl Sender {
                 fault,
                 again: false,
             };
+            self.s.counters.outgoing.came(Told::Dead);
             Outcome::GivenUp { letter: Box::new(letter), next_at }
         };
         self.s.store.settle(&row.id, step, outcome, now).await?;

@@ -14,6 +14,7 @@ use super::super::outgoing::deliver::{self, Timing};
 use super::super::outgoing::{self};
 use super::*;
 use crate::outbound::{Answer, Caller as Call, Post};
+use crate::storage::Led;
 
 /// Takes everything; before that, answers as told.
 #[derive(Default)]
@@ -275,13 +276,16 @@ async fn another_node_goes_on_where_one_stopped() {
     let pot = first.stop().await;
     w.send(&ana, "ops", "two").await.unwrap();
     // Somebody else is at it: nothing is sent here.
-    assert!(w.s.store.lead_outgoing(NodeId(7), Duration::from_secs(600)).await.unwrap());
+    assert!(w.s.store.lead(Led::Outgoing, NodeId(7), Duration::from_secs(600)).await.unwrap());
     let second = Telling::with(&w, pot);
     w.s.wake.notify_one();
-    assert!(w.s.store.lead_outgoing(NodeId(7), Duration::ZERO).await.unwrap());
+    assert!(w.s.store.lead(Led::Outgoing, NodeId(7), Duration::ZERO).await.unwrap());
     until(&w, "it is told", async || now(&w, &ana).await.waiting == 0).await;
     assert_eq!(second.stop().await.texts(), ["message:created one", "message:created two"]);
-    assert!(w.s.store.lead_outgoing(NodeId(8), Duration::from_secs(1)).await.unwrap(), "it was given up at the end");
+    assert!(
+        w.s.store.lead(Led::Outgoing, NodeId(8), Duration::from_secs(1)).await.unwrap(),
+        "it was given up at the end"
+    );
 }
 
 #[tokio::test]
@@ -302,4 +306,32 @@ async fn who_may_not_moderate_makes_none_and_nobody_names_an_inner_address() {
     assert_eq!(code(outgoing::create(&w.s, &ana, &at("ops"), nothing).await.map(|_| ())), ErrorCode::Invalid);
     assert_eq!(code(outgoing::dead(&w.s, &ana, &at("ops"), "none").await), ErrorCode::NotFound);
     assert_eq!(code(outgoing::list(&w.s, &eve, &at("ops")).await), ErrorCode::Forbidden);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_waits_goes_with_the_user_who_wrote_it() {
+    let w = world().await;
+    let (ana, bob, root) = (w.user("ana").await, w.user("bob").await, w.admin("root").await);
+    w.room(&bob, "ops", RoomKind::Public, &[&ana]).await;
+    made(&w, &bob, None, false).await;
+    let telling = Telling::start(&w);
+    telling.pot.answers(&[Ok(500)]);
+    w.send(&ana, "ops", "my secret").await.unwrap();
+    until(&w, "it failed", async || now(&w, &bob).await.failing_since.is_some()).await;
+    super::super::erasure::erase_and_wait(&w.s, &root, &name("ana"), true).await.unwrap();
+    w.pass(60);
+    until(&w, "all is told", async || now(&w, &bob).await.waiting == 0).await;
+    let pot = telling.stop().await;
+    let (ids, bodies) = (pot.ids(), pot.bodies());
+    assert_eq!((ids.len(), &ids[0]), (3, &ids[1]), "the first again, then that it is gone");
+    assert_eq!(bodies[0]["data"]["text"], "my secret", "it was sent once before");
+    assert_eq!((&bodies[1]["data"]["text"], &bodies[1]["data"]["from"]["name"]), (&Value::Null, &"erased".into()));
+    assert_eq!(
+        (&bodies[2]["type"], &bodies[2]["data"]["event"]),
+        (&"message:deleted".into(), &"message:blanked".into())
+    );
+    assert!(!bodies[1..].iter().any(|b| b.to_string().contains("ana")), "{bodies:?}");
+    let counted: Vec<_> = w.s.counters.outgoing.all().map(|(told, n)| (told.as_str(), n)).collect();
+    assert_eq!(counted, [("taken", 2), ("failed", 1), ("dead", 0)]);
+    assert_eq!(w.s.counters.outgoing.took.spread().count(), 3);
 }

@@ -1,11 +1,9 @@
-//! The feed for other systems: its place in each room, what it never gets, who is at it.
+//! The feed for other systems: its place in each room, what it never gets.
 
 use chat_common::Seq;
 
 use super::*;
-use crate::storage::{FeedRoom, NodeId, RoomId};
-
-const LONG: Duration = Duration::from_secs(600);
+use crate::storage::{FeedRoom, RoomId};
 
 async fn pending(store: &Arc<dyn Store>) -> Vec<FeedRoom> {
     store.feed_pending(RoomId(0), 100).await.unwrap()
@@ -68,16 +66,4 @@ pub async fn the_feed_skips_what_was_private(store: Arc<dyn Store>) {
     let fed = send(&store, ana, &born, "d", "public").await.seq.prev();
     store.update_room(ana, &born, Some("a topic".into()), None, start()).await.unwrap();
     assert!(pending(&store).await[0].fed <= fed);
-}
-
-/// One node is at it; another one only when it gives up or its lease has run out.
-pub async fn one_node_is_at_the_feed(store: Arc<dyn Store>) {
-    let (a, b) = (NodeId(u64::MAX - 1), NodeId(2));
-    assert!(store.feed_lead(a, LONG).await.unwrap());
-    assert!(!store.feed_lead(b, LONG).await.unwrap());
-    assert!(store.feed_lead(a, LONG).await.unwrap(), "it stays");
-    assert!(store.feed_lead(a, Duration::ZERO).await.unwrap());
-    assert!(store.feed_lead(b, LONG).await.unwrap());
-    assert!(!store.feed_lead(a, Duration::ZERO).await.unwrap(), "another's is not given up");
-    assert!(!store.feed_lead(a, LONG).await.unwrap());
 }

@@ -1,11 +1,12 @@
 //! Webhooks: who may have them, how an address ends; those that tell, their place in the log, what they did not take.
 
 use chat_common::Seq;
+use chat_common::event::EntryBody;
 use chat_common::model::UserKind;
 use chat_common::rest::Told;
 
 use super::*;
-use crate::storage::{Cause, DeadRow, HookRow, NewOutgoing, NodeId, Outcome, OutgoingRow, Signing, Step};
+use crate::storage::{Cause, DeadRow, HookRow, NewOutgoing, Outcome, OutgoingRow, Signing, Step};
 
 fn bot(wish: &str) -> NewUser {
     NewUser { kind: UserKind::Bot, ..account(wish) }
@@ -185,14 +186,51 @@ pub async fn what_was_given_up_is_kept_and_sent_again(store: Arc<dyn Store>) {
     assert_eq!(store.next_again("o1").await.unwrap(), None);
 }
 
-/// One node tells; another one only when it gives up or its lease has run out.
-pub async fn one_node_tells_webhooks(store: Arc<dyn Store>) {
-    const LONG: Duration = Duration::from_secs(600);
-    let (a, b) = (NodeId(u64::MAX - 1), NodeId(2));
-    assert!(store.lead_outgoing(a, LONG).await.unwrap());
-    assert!(!store.lead_outgoing(b, LONG).await.unwrap());
-    assert!(store.lead_outgoing(a, LONG).await.unwrap(), "it stays");
-    assert!(store.lead_outgoing(a, Duration::ZERO).await.unwrap());
-    assert!(store.lead_outgoing(b, LONG).await.unwrap());
-    assert!(!store.lead_outgoing(a, Duration::ZERO).await.unwrap(), "another's is not given up");
+/// With a user go the webhooks it made, and what waits in others' about it; its texts go from what others are still to
+/// be told.
+pub async fn an_erased_users_outgoing_webhooks_go(store: Arc<dyn Store>) {
+    let (ana, bob) = (user(&store, "ana").await, user(&store, "bob").await);
+    let ops = make_room(&store, bob, "ops", RoomKind::Public).await;
+    let all = [Told::MessageCreated, Told::MessageDeleted, Told::MemberJoined];
+    store.create_outgoing(Some(bob), outgoing("bobs", &ops, &all), 9, start()).await.unwrap();
+    let mine = make_room(&store, ana, "mine", RoomKind::Public).await;
+    store.create_outgoing(Some(ana), outgoing("anas", &mine, &all), 9, start()).await.unwrap();
+    store.join(ana, &ops, 200, start()).await.unwrap();
+    store.join(bob, &mine, 200, start()).await.unwrap();
+    send(&store, ana, &ops, "a", "for the receiver alone").await;
+    send(&store, bob, &ops, "b", "stays").await;
+    let letter = DeadRow {
+        delivery: "d1".into(),
+        event: Told::MemberJoined,
+        cause: Cause::Move(ana, true),
+        at: start(),
+        attempts: 12,
+        fault: "it answered 500".into(),
+        again: true,
+    };
+    let moved = store.next_move("bobs").await.unwrap().unwrap();
+    let up = Outcome::GivenUp { letter: Box::new(letter), next_at: start() };
+    assert!(store.settle("bobs", Step::Move(moved.id), up, start()).await.unwrap());
+    store.leave(ana, &ops, start()).await.unwrap();
+    store.join(ana, &ops, 200, start()).await.unwrap();
+    assert_eq!(store.next_move("bobs").await.unwrap().unwrap().user.id, ana);
+
+    store.erase_user(None, ana, true, start()).await.unwrap();
+    assert_eq!(store.outgoing_by_id("anas").await.unwrap(), None);
+    assert_eq!(store.next_move("anas").await.unwrap(), None, "with all that waited for it");
+    assert_eq!(store.next_move("bobs").await.unwrap(), None);
+    assert_eq!(store.dead_letters(Some(bob), &ops, "bobs", start()).await.unwrap(), Some(vec![]));
+    while store.blank_next(0, start()).await.unwrap().is_some() {}
+    let row = store.outgoing_by_id("bobs").await.unwrap().unwrap();
+    assert_eq!(row.seq, Seq(0), "it has been told nothing yet");
+    let waiting = store.entries(row.room_id, row.seq, 100).await.unwrap();
+    let said: Vec<_> = waiting
+        .iter()
+        .filter_map(|e| match &e.body {
+            EntryBody::Created { text, .. } => Some((e.from.name.as_str(), text.as_deref())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said, [("erased", None), ("bob", Some("stays"))]);
+    assert_eq!(store.outgoing_waiting().await.unwrap(), row.head.0, "each entry, wanted or not");
 }

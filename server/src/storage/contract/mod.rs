@@ -30,10 +30,12 @@ macro_rules! every_story {
             rooms: rooms_are_found_by_who_may, members_come_and_go, rooms_change, a_deleted_room_is_gone;
             moderation: rank_decides, removals_are_told_and_kept, moderators_delete, the_owner_of_the_machine_acts;
             accounts: names_are_given_once, refresh_tokens_rotate, sessions_end, tokens_invitations_blocks;
-            nodes: leases_run_out, a_lease_that_ran_out_is_renewed_until_it_is_taken, guesses_are_counted_together;
+            nodes: leases_run_out, a_lease_that_ran_out_is_renewed_until_it_is_taken, guesses_are_counted_together,
+                one_node_leads_each_work;
             hooks: webhooks_have_an_address_until_it_is_rotated, outgoing_webhooks_go_on_where_they_were,
-                who_came_and_went_is_queued, what_was_given_up_is_kept_and_sent_again, one_node_tells_webhooks;
-            feed: the_feed_goes_on_where_it_was, the_feed_skips_what_was_private, one_node_is_at_the_feed;
+                who_came_and_went_is_queued, what_was_given_up_is_kept_and_sent_again,
+                an_erased_users_outgoing_webhooks_go;
+            feed: the_feed_goes_on_where_it_was, the_feed_skips_what_was_private;
             keep: old_texts_are_blanked, the_default_is_for_rooms_that_say_nothing, an_erased_user_is_gone,
                 an_erased_users_texts_go, a_used_store_is_sound;
             search: search_finds_what_people_write, search_keeps_to_its_filters, search_turns_pages, search_forgets;

@@ -1,7 +1,7 @@
 //! Nodes and their leases; wrong passwords counted for all nodes.
 
 use super::*;
-use crate::storage::{NewNode, NodeId};
+use crate::storage::{Led, NewNode, NodeId};
 
 /// One that no test waits out.
 const LONG: Duration = Duration::from_secs(600);
@@ -80,4 +80,20 @@ pub async fn guesses_are_counted_together(store: Arc<dyn Store>) {
         assert_eq!(admit(1, 20_000_000).await, Ok(()));
     }
     assert!(admit(1, 20_000_000).await.is_err());
+}
+
+/// One node is at each work; another one only when it gives up or its lease has run out.
+pub async fn one_node_leads_each_work(store: Arc<dyn Store>) {
+    let (a, b) = (NodeId(u64::MAX - 1), NodeId(2));
+    for (what, other) in [(Led::Feed, Led::Outgoing), (Led::Outgoing, Led::Feed)] {
+        assert!(store.lead(what, a, LONG).await.unwrap());
+        assert!(!store.lead(what, b, LONG).await.unwrap());
+        assert!(store.lead(what, a, LONG).await.unwrap(), "it stays");
+        assert!(store.lead(what, a, Duration::ZERO).await.unwrap());
+        assert!(store.lead(what, b, LONG).await.unwrap());
+        assert!(!store.lead(what, a, Duration::ZERO).await.unwrap(), "another's is not given up");
+        assert!(!store.lead(what, a, LONG).await.unwrap());
+        assert!(store.lead(other, a, Duration::ZERO).await.unwrap(), "each has a lease of its own");
+        assert!(store.lead(what, b, Duration::ZERO).await.unwrap());
+    }
 }

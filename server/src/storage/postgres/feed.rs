@@ -1,13 +1,11 @@
-//! The feed's place in each public room, and who is at it. The lease is measured by the database's clock.
-
-use std::time::Duration;
+//! The feed's place in each public room.
 
 use async_trait::async_trait;
 use chat_common::Seq;
 use futures_util::FutureExt;
 
 use super::PostgresStore;
-use crate::storage::{Feed, FeedRoom, NodeId, RoomId, StoreResult};
+use crate::storage::{Feed, FeedRoom, RoomId, StoreResult};
 
 fn seq(number: i64) -> Seq {
     Seq(u64::try_from(number).unwrap_or(0))
@@ -86,26 +84,6 @@ impl Feed for PostgresStore {
                 .fetch_one(conn)
                 .await?;
                 Ok(u64::try_from(sum).unwrap_or(0))
-            }
-            .boxed()
-        })
-        .await
-    }
-
-    async fn feed_lead(&self, node: NodeId, lease: Duration) -> StoreResult<bool> {
-        self.write(move |conn| {
-            async move {
-                let done = sqlx::query(
-                    "INSERT INTO feed_lead (id, node, until)
-                     VALUES (1, $1, clock_timestamp() + $2 * interval '1 millisecond')
-                     ON CONFLICT (id) DO UPDATE SET node = excluded.node, until = excluded.until
-                     WHERE feed_lead.node = excluded.node OR feed_lead.until <= clock_timestamp()",
-                )
-                .bind(node.0.cast_signed())
-                .bind(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
-                .execute(conn)
-                .await?;
-                Ok(done.rows_affected() == 1)
             }
             .boxed()
         })

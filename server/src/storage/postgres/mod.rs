@@ -25,6 +25,7 @@ mod hooks;
 mod import;
 mod index;
 mod keep;
+mod leads;
 mod log;
 mod members;
 mod migrations;

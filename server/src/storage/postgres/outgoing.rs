@@ -1,6 +1,4 @@
-//! Outgoing webhooks: their rows, their queues, what came of each step. The lease is measured by the database's clock.
-
-use std::time::Duration;
+//! Outgoing webhooks: their rows, their queues, what came of each step.
 
 use async_trait::async_trait;
 use chat_common::rest::Told;
@@ -12,9 +10,9 @@ use sqlx::{PgConnection, Row};
 use super::hooks::moderated;
 use super::{PostgresStore, audit, error, rows};
 use crate::domain::Refusal;
-use crate::storage::outgoing::{DEAD, bit, bits, events};
+use crate::storage::outgoing::{DEAD, WAITING, bit, bits, events};
 use crate::storage::{
-    Cause, DeadRow, MoveRow, NewOutgoing, NodeId, Outcome, Outgoing, OutgoingRow, RoomId, Signing, Step, StoreResult,
+    Cause, DeadRow, MoveRow, NewOutgoing, Outcome, Outgoing, OutgoingRow, RoomId, Signing, Step, StoreResult,
 };
 
 macro_rules! select {
@@ -503,20 +501,11 @@ impl Outgoing for PostgresStore {
         self.write(move |c| async move { settle(c, &id, &step, &outcome, at).await }.boxed()).await
     }
 
-    async fn lead_outgoing(&self, node: NodeId, lease: Duration) -> StoreResult<bool> {
-        self.write(move |c| {
+    async fn outgoing_waiting(&self) -> StoreResult<u64> {
+        self.read(|c| {
             async move {
-                let done = sqlx::query(
-                    "INSERT INTO outgoing_lead (id, node, until)
-                     VALUES (1, $1, clock_timestamp() + $2 * interval '1 millisecond')
-                     ON CONFLICT (id) DO UPDATE SET node = excluded.node, until = excluded.until
-                     WHERE outgoing_lead.node = excluded.node OR outgoing_lead.until <= clock_timestamp()",
-                )
-                .bind(node.0.cast_signed())
-                .bind(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
-                .execute(c)
-                .await?;
-                Ok(done.rows_affected() == 1)
+                let waiting: i64 = sqlx::query_scalar(WAITING).fetch_one(c).await?;
+                Ok(waiting.unsigned_abs())
             }
             .boxed()
         })

@@ -1,13 +1,11 @@
-//! The feed's place in each public room, and who is at it.
-
-use std::time::Duration;
+//! The feed's place in each public room.
 
 use async_trait::async_trait;
-use chat_common::{Seq, Timestamp};
+use chat_common::Seq;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{SqliteStore, rows};
-use crate::storage::{Feed, FeedRoom, NodeId, RoomId, StoreResult};
+use crate::storage::{Feed, FeedRoom, RoomId, StoreResult};
 
 fn pending(conn: &Connection, after: RoomId, limit: u32) -> StoreResult<Vec<FeedRoom>> {
     let mut statement = conn.prepare_cached(
@@ -56,17 +54,6 @@ fn lag(conn: &Connection) -> StoreResult<u64> {
     Ok(u64::try_from(sum).unwrap_or(0))
 }
 
-fn lead(conn: &Connection, node: NodeId, now: Timestamp, until: Timestamp) -> StoreResult<bool> {
-    let changed = conn
-        .prepare_cached(
-            "INSERT INTO feed_lead (id, node, until) VALUES (1, ?1, ?3)
-             ON CONFLICT (id) DO UPDATE SET node = excluded.node, until = excluded.until
-             WHERE node = excluded.node OR until <= ?2",
-        )?
-        .execute(params![node.0.cast_signed(), now.as_millis(), until.as_millis()])?;
-    Ok(changed == 1)
-}
-
 #[async_trait]
 impl Feed for SqliteStore {
     async fn feed_pending(&self, after: RoomId, limit: u32) -> StoreResult<Vec<FeedRoom>> {
@@ -83,10 +70,5 @@ impl Feed for SqliteStore {
 
     async fn feed_lag(&self) -> StoreResult<u64> {
         self.read(lag).await
-    }
-
-    async fn feed_lead(&self, node: NodeId, lease: Duration) -> StoreResult<bool> {
-        let now = self.clock.now();
-        self.write(move |c| lead(c, node, now, now.plus(lease))).await
     }
 }

@@ -21,6 +21,7 @@ mod hooks;
 mod index;
 mod job;
 mod keep;
+mod leads;
 mod log;
 mod members;
 mod migrations;

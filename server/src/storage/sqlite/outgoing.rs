@@ -1,7 +1,5 @@
 //! Outgoing webhooks: their rows, their queues, what came of each step.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use chat_common::{RoomName, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -9,10 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::hooks::moderated;
 use super::{SqliteStore, audit, rows};
 use crate::domain::Refusal;
-use crate::storage::outgoing::{DEAD, bit, bits, events};
+use crate::storage::outgoing::{DEAD, WAITING, bit, bits, events};
 use crate::storage::{
-    Cause, DeadRow, MoveRow, NewOutgoing, NodeId, Outcome, Outgoing, OutgoingRow, RoomId, RoomRow, Signing, Step,
-    StoreResult,
+    Cause, DeadRow, MoveRow, NewOutgoing, Outcome, Outgoing, OutgoingRow, RoomId, RoomRow, Signing, Step, StoreResult,
 };
 
 const COLUMNS: &str = "o.id, r.name, o.room, o.maker, o.url, o.events, o.bots, o.signing, o.created_at, o.seq, r.head,
@@ -314,17 +311,6 @@ fn given_up(
     Ok(true)
 }
 
-fn lead(conn: &Connection, node: NodeId, now: Timestamp, until: Timestamp) -> StoreResult<bool> {
-    let changed = conn
-        .prepare_cached(
-            "INSERT INTO outgoing_lead (id, node, until) VALUES (1, ?1, ?3)
-             ON CONFLICT (id) DO UPDATE SET node = excluded.node, until = excluded.until
-             WHERE node = excluded.node OR until <= ?2",
-        )?
-        .execute(params![node.0.cast_signed(), now.as_millis(), until.as_millis()])?;
-    Ok(changed == 1)
-}
-
 #[async_trait]
 impl Outgoing for SqliteStore {
     async fn create_outgoing(
@@ -452,8 +438,7 @@ impl Outgoing for SqliteStore {
         self.write(move |c| settle(c, &id, &step, &outcome, at)).await
     }
 
-    async fn lead_outgoing(&self, node: NodeId, lease: Duration) -> StoreResult<bool> {
-        let now = self.clock.now();
-        self.write(move |c| lead(c, node, now, now.plus(lease))).await
+    async fn outgoing_waiting(&self) -> StoreResult<u64> {
+        self.read(|c| Ok(c.prepare_cached(WAITING)?.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())).await
     }
 }
