@@ -71,6 +71,45 @@ fn the_commented_file_and_the_document_name_the_same_settings() {
     }
 }
 
+/// Every setting but the limits with another value than its default.
+const OTHERWISE: &str = "name = \"other\"\nlisten = \"127.0.0.1:1\"\nmetrics_listen = \"127.0.0.1:2\"\ndata_dir = \"/y\"\n\
+    key_file = \"/k\"\ntls_cert = \"b\"\ntls_key = \"b\"\ndatabase = \"postgres://db/two\"\ndatabase_connections = 9\n\
+    durability = \"normal\"\nno_migration_backup = true\nbus = \"redis://h\"\nfeed = \"kafka://h:9092/feed\"\nrelay = true\n\
+    relay_token = \"0123456789abcdef\"\nrelay_open = true\nrelay_redis = \"redis://h\"\nguests = \"on\"\n\
+    registration = \"open\"\nallow_origin = [\"https://a.example\"]\ntrusted_proxy = [\"10.0.0.0/8\"]\n\
+    outgoing_allow = [\"10.0.0.0/8\"]\ntransports = \"websocket\"\nlog = \"warn\"\nlog_format = \"json\"\n\
+    [auth]\naccess_token_seconds = 60\n";
+
+#[test]
+fn every_setting_takes_hold_at_a_reload_or_is_named_as_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        Config::load(Flags { config: Some(file), ..Flags::default() }, &|_| None).unwrap()
+    };
+    let all: String = DEFAULT_FILE.lines().map(|l| format!("{}\n", l.strip_prefix("#: ").unwrap_or(l))).collect();
+    let all: toml::Table = all.parse().unwrap();
+    let limits = all["limits"].as_table().unwrap();
+    let other = |value: &toml::Value| value.as_integer().map(|n| if n == 0 { 1 } else { n - 1 }).unwrap();
+    let changed: String = limits.iter().map(|(name, value)| format!("{name} = {}\n", other(value))).collect();
+    let old =
+        read("old.toml", "data_dir = \"/x\"\ndatabase = \"postgres://db/one\"\ntls_cert = \"a\"\ntls_key = \"a\"\n");
+    let new = read("new.toml", &format!("{OTHERWISE}[limits]\n{changed}"));
+    let (_, changes) = old.reloaded(new).unwrap();
+
+    let mut named: Vec<&str> = changes.now.iter().chain(&changes.later).map(String::as_str).collect();
+    let of_limits = limits.keys().map(|name| format!("limits.{name}"));
+    let mut expected: Vec<String> = all.keys().filter(|key| *key != "limits").cloned().chain(of_limits).collect();
+    named.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(named, expected, "each key is named once; a new one stands in OTHERWISE with another value");
+    let mut live: Vec<&str> = changes.now.iter().filter_map(|key| key.split('.').next()).collect();
+    live.sort_unstable();
+    live.dedup();
+    assert_eq!(live, LIVE);
+}
+
 #[test]
 fn what_a_flag_says_is_not_looked_for_in_the_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -42,6 +42,36 @@ async fn the_configuration_is_read_again_and_no_socket_ends() {
 }
 
 #[tokio::test]
+async fn doors_origins_and_the_log_change_while_a_socket_stays() {
+    let server = Server::start().await;
+    let ana = server.guest("ana").await;
+    let mut socket = ana.socket().await;
+    socket.join("lobby").await;
+    let allowed = async || {
+        let asked = server.api().request(reqwest::Method::GET, "/api/v1/server").header("Origin", "https://a.example");
+        let answer = chat_e2e::Api::send(asked).await;
+        answer.headers.get("access-control-allow-origin").map(|v| v.to_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(allowed().await, None);
+    server.api().register("raj", "correct horse battery").await;
+    assert!(!server.said().contains("DEBUG"), "nothing is said of each request yet");
+
+    // A proxy that is believed means strangers, so that what was `auto` closes.
+    let new = "allow_origin = [\"https://a.example\"]\ntrusted_proxy = [\"127.0.0.1\"]\nlog = \"chat_server=debug\"\n";
+    std::fs::write(server.config_file(), new).unwrap();
+    server.signal("HUP");
+    wait::until("the reload", || server.said().contains("the configuration was read again").then_some(())).await;
+    let said = server.said();
+    assert!(["allow_origin", "trusted_proxy", "log"].iter().all(|key| said.contains(key)), "{said}");
+    assert_eq!(allowed().await.as_deref(), Some("https://a.example"));
+    server.api().post("/auth/guest", &json!({"name": "eve"})).await.refused(ErrorCode::Forbidden);
+    let account = json!({"name": "eve", "password": "correct horse battery"});
+    server.api().post("/auth/register", &account).await.refused(ErrorCode::Forbidden);
+    wait::until("lines of requests", || server.said().contains("DEBUG").then_some(())).await;
+    socket.say("lobby", "still here", "a").await;
+}
+
+#[tokio::test]
 async fn a_supervisor_is_told_of_the_start_of_life_of_reloads_and_of_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
