@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
 
+use super::doctor;
 use crate::config::{Config, ConfigError, DEFAULT_FILE};
 use crate::listen::{date, load_tls};
 
@@ -42,5 +43,9 @@ fn check(config: &Config) -> Result<String, ConfigError> {
         let names = loaded.own.names.join(", ");
         said.push_str(&format!("the TLS certificate is for {names}, until {}\n", date(loaded.good_until)));
     }
-    Ok(said)
+    // Root, who asks, can read what the server's user cannot.
+    match doctor::unreadable(config).into_iter().next() {
+        Some(file) => Err(ConfigError::Value(format!("{}; {}", file.said, file.hint))),
+        None => Ok(said),
+    }
 }

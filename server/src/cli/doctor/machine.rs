@@ -1,6 +1,6 @@
 //! The machine: disk, clock, files that may be open, the port.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,6 +9,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::super::healthcheck::Answer;
 use super::Finding;
+use super::rights::Owner;
 use crate::config::{Config, Database, Durability};
 
 const MIB: u64 = 1024 * 1024;
@@ -56,7 +57,15 @@ pub(super) fn disk(config: &Config) -> Vec<Finding> {
         }
         Err(e) => {
             let said = format!("{} cannot be written: {e}", config.data_dir.display());
-            Finding::fail("disk writes", said, "run this as the server's user; else: make the folder writable for it")
+            let hint = match e.kind() {
+                ErrorKind::StorageFull => "make room: while it is full nothing can be sent",
+                ErrorKind::QuotaExceeded => "give the server's user a larger quota: while it is used up nothing can be sent",
+                ErrorKind::ReadOnlyFilesystem => {
+                    "the disk is mounted read-only: its errors stand in dmesg, else mount -o remount,rw"
+                }
+                _ => "run this as the server's user; else: make the folder writable for it",
+            };
+            Finding::fail("disk writes", said, hint)
         }
     });
     found
@@ -109,21 +118,38 @@ pub(super) fn clock(config: &Config) -> Vec<Finding> {
     vec![Finding::ok("clock", "no sign that it is wrong")]
 }
 
-/// How many files, and so connections, this user's programs may have open.
-pub(super) fn files() -> Finding {
-    let limit = getrlimit(Resource::Nofile).current;
-    match limit {
-        Some(limit) if limit < FILES => {
-            let said = format!("a program started here may have {limit} files open; each connection takes one");
-            Finding::warn(
-                "open files",
-                said,
-                "LimitNOFILE= in the unit (the one that comes along has it), or ulimit -n",
-            )
-        }
-        Some(limit) => Finding::ok("open files", format!("{limit}")),
-        None => Finding::ok("open files", "no limit"),
+/// How many files, and so connections, the running server may have open, or one that would be started from here.
+pub(super) fn files(config: &Config, running: bool) -> Finding {
+    const CHECK: &str = "open files";
+    let hint = "LimitNOFILE= in the unit (the one that comes along has it), or ulimit -n";
+    if running {
+        let limits =
+            holder(config.listen.port).and_then(|(pid, _)| std::fs::read_to_string(format!("/proc/{pid}/limits")).ok());
+        // The unit gives it more than a shell has.
+        return match limits.as_deref().map(open_files) {
+            Some(Some(limit)) if limit < FILES => {
+                let said = format!("the server may have {limit} open; each connection takes one");
+                Finding::warn(CHECK, said, hint)
+            }
+            Some(Some(limit)) => Finding::ok(CHECK, format!("the server may have {limit}")),
+            Some(None) => Finding::ok(CHECK, "no limit"),
+            None => Finding::ok(CHECK, "the server's own limit; only its user may see it"),
+        };
     }
+    match getrlimit(Resource::Nofile).current {
+        Some(limit) if limit < FILES => {
+            let said = format!("a server started from this shell may have {limit}; each connection takes one");
+            Finding::warn(CHECK, said, hint)
+        }
+        Some(limit) => Finding::ok(CHECK, format!("{limit}")),
+        None => Finding::ok(CHECK, "no limit"),
+    }
+}
+
+/// The limit in force, of a file `/proc/PID/limits`; `None`: there is none.
+fn open_files(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Whether the port is this server's, free, or another program's.
@@ -140,10 +166,13 @@ pub(super) fn port(config: &Config, answer: Option<&Answer>) -> Vec<Finding> {
         }
     };
     let Some(address) = found.first() else { return Vec::new() };
-    vec![match TcpListener::bind(address) {
+    // As the server's user: root may take every port.
+    let bound = Owner::of(config).and_then(|owner| owner.does(|| TcpListener::bind(address)));
+    vec![match bound.unwrap_or_else(|| TcpListener::bind(address)) {
         Ok(_) => Finding::ok(CHECK, format!("{listen} is free")),
         Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
-            let who = holder(listen.port).unwrap_or_else(|| "another program".to_owned());
+            let held = holder(listen.port).map(|(pid, name)| format!("{name} (process {pid})"));
+            let who = held.unwrap_or_else(|| "another program".to_owned());
             Finding::fail(
                 CHECK,
                 format!("{listen} is taken by {who}"),
@@ -151,16 +180,16 @@ pub(super) fn port(config: &Config, answer: Option<&Answer>) -> Vec<Finding> {
             )
         }
         Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
-            let hint =
-                "ports below 1024 need CAP_NET_BIND_SERVICE, which the systemd unit gives; else take a higher one";
+            let hint = "ports below 1024 need CAP_NET_BIND_SERVICE: the first lines of the systemd unit say how to give it \
+                        (systemctl cat chat-server); else take a higher port";
             Finding::warn(CHECK, format!("{listen}: {e}"), hint)
         }
         Err(e) => Finding::fail(CHECK, format!("{listen}: {e}"), "name an address of this machine with --listen"),
     }]
 }
 
-/// Who listens on a port, as far as this user may see it.
-fn holder(port: u16) -> Option<String> {
+/// Who listens on a port, as far as this user may see it: the process's number and name.
+fn holder(port: u16) -> Option<(String, String)> {
     let listening = |table: &str| {
         let text = std::fs::read_to_string(table).unwrap_or_default();
         text.lines().skip(1).find_map(|line| {
@@ -178,7 +207,7 @@ fn holder(port: u16) -> Option<String> {
         let files = std::fs::read_dir(process.path().join("fd")).into_iter().flatten().filter_map(Result::ok);
         if files.filter_map(|f| std::fs::read_link(f.path()).ok()).any(|to| to.as_os_str() == socket.as_str()) {
             let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (process {pid})", name.trim()));
+            return Some((pid.to_owned(), name.trim().to_owned()));
         }
     }
     None
@@ -203,6 +232,15 @@ mod tests {
         assert!(found[0].state == State::Fail && found[0].said.contains(&me), "{found:?}");
         drop(held);
         assert_eq!(port(&config, None)[0].state, State::Ok);
+    }
+
+    #[test]
+    fn the_limit_of_a_running_server_is_read() {
+        let limits = "Limit          Soft Limit  Hard Limit  Units\nMax open files 262144      262144      files\n";
+        assert_eq!(open_files(limits), Some(262_144));
+        assert_eq!(open_files("Max open files unlimited unlimited files\n"), None);
+        let own = std::fs::read_to_string("/proc/self/limits").unwrap();
+        assert_eq!(open_files(&own), getrlimit(Resource::Nofile).current);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod access;
 mod data;
 mod machine;
+mod rights;
 mod running;
 
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use serde::Serialize;
+
+pub use rights::unreadable;
 
 use super::healthcheck;
 use crate::config::{Config, ConfigError};
@@ -92,12 +95,13 @@ pub async fn run(options: &Options, config: Result<Config, ConfigError>) -> Repo
         asked.ok().and_then(Result::ok)
     };
     found.extend(data::folder(&config));
+    found.extend(rights::files(&config));
     found.extend(data::key(&config));
     found.push(data::database(&config).await);
     found.extend(data::backups(options.backups.as_deref(), &config));
     found.extend(machine::disk(&config));
     found.extend(machine::clock(&config));
-    found.push(machine::files());
+    found.push(machine::files(&config, answer.is_some()));
     found.extend(machine::port(&config, answer.as_ref()));
     found.extend(running::server(answer.as_ref()));
     if answer.is_none() {

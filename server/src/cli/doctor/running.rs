@@ -4,13 +4,14 @@ use chat_common::rest::Readiness;
 
 use super::super::healthcheck::Answer;
 use super::{Finding, PATIENCE};
+use crate::cluster::redis;
 use crate::config::{BusUrl, Config, KafkaUrl};
 
 /// What `/readyz` says.
 pub(super) fn server(answer: Option<&Answer>) -> Vec<Finding> {
     const CHECK: &str = "server";
     let Some(answer) = answer else {
-        return vec![Finding::warn(CHECK, "does not run", "chat-server, or systemctl start chat-server")];
+        return vec![Finding::warn(CHECK, "does not run", "systemctl start chat-server; if it ended by itself, journalctl -u chat-server says why")];
     };
     let Ok(said) = serde_json::from_str::<Readiness>(&answer.body) else {
         return vec![Finding::fail(CHECK, "what answers there is no chat-server", "another port: --listen HOST:PORT")];
@@ -43,7 +44,14 @@ pub(super) async fn brokers(config: &Config) -> Vec<Finding> {
         BusUrl::Local => {}
         BusUrl::Redis(url) => {
             let place = format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(6379));
-            found.push(reached("bus", &[place]).await);
+            found.push(match redis::probe(url).await {
+                Ok(()) => Finding::ok("bus", format!("Redis at {place} lets us in")),
+                Err(why) => {
+                    let hint = "is Redis up, are host, port and password right, and may its user publish? \
+                                (docs/configuration.md has the line for its rights)";
+                    Finding::fail("bus", format!("Redis at {place}: {why}"), hint)
+                }
+            });
         }
         BusUrl::Kafka(KafkaUrl { brokers, .. }) => found.push(reached("bus", brokers).await),
     }

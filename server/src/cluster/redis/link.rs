@@ -56,6 +56,16 @@ async fn connect(place: &Place) -> Result<(MultiplexedConnection, bool), Why> {
     Ok((connection, cluster))
 }
 
+/// Connects, and publishes to a channel that nobody listens to.
+pub(super) async fn probe(place: &Place) -> Result<(), Why> {
+    let (mut connection, is_cluster) = connect(place).await?;
+    if is_cluster {
+        return Publisher::connect(place).await?.ping().await;
+    }
+    let channel = format!("{}:doctor", place.prefix);
+    in_time(ANSWER, cmd("PUBLISH").arg(channel).arg("").query_async::<()>(&mut connection)).await
+}
+
 fn cluster(place: &Place) -> ClusterClientBuilder {
     let builder = ClusterClientBuilder::new([place.info.clone()])
         .use_protocol(ProtocolVersion::RESP3)

@@ -24,6 +24,7 @@ use chat_common::UserId;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 pub use place::{BadPlace, Place};
 use queue::Queue;
@@ -107,6 +108,12 @@ impl RedisWire {
         tasks.spawn(subscribe::run(Arc::clone(&shared), tx));
         (Self { shared, tasks, _end: end.drop_guard() }, heard)
     }
+}
+
+/// Whether the server lets us in and takes what we publish; `Err` says in words why not. Nothing secret is in it.
+pub async fn probe(url: &Url) -> Result<(), String> {
+    let place = Place::from_url(url).map_err(|error| error.to_string())?;
+    link::probe(&place).await
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
