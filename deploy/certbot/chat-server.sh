@@ -8,4 +8,7 @@ for file in fullchain.pem privkey.pem; do
   install -m 640 -o root -g chat-server "$RENEWED_LINEAGE/$file" "$to/$file.new"
   mv "$to/$file.new" "$to/$file"
 done
-systemctl reload chat-server
+# Also one that had not started because its certificate had expired.
+if systemctl is-enabled --quiet chat-server; then
+  systemctl reload-or-restart chat-server
+fi

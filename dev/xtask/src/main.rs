@@ -4,6 +4,7 @@
 mod bench;
 mod chaos;
 mod deb;
+mod debian;
 mod demo;
 mod fuzz;
 mod http;

@@ -73,6 +73,16 @@ const TESTS: &[Need] = &[
     Need { what: "Maven", packages: &["maven"], present: || sh::succeeds("mvn", &["--version"]) },
 ];
 
+/// For `cargo xtask try-deb`.
+const TRIAL: &[Need] = &[
+    Need { what: "debootstrap", packages: &["debootstrap"], present: || sh::succeeds("debootstrap", &["--version"]) },
+    Need {
+        what: "systemd-nspawn",
+        packages: &["systemd-container"],
+        present: || sh::succeeds("systemd-nspawn", &["--version"]),
+    },
+];
+
 /// Sets up what was asked for.
 pub fn run(options: &Options) -> Result<()> {
     build()?;
@@ -90,6 +100,15 @@ pub fn build() -> Result<()> {
     let missing = provide(BUILD);
     if !missing.is_empty() {
         bail!("the build needs {}; install it as said above, then try again", missing.join(", "));
+    }
+    Ok(())
+}
+
+/// Makes sure that a fresh Debian can be made and booted.
+pub fn trial() -> Result<()> {
+    let missing = provide(TRIAL);
+    if !missing.is_empty() {
+        bail!("a fresh Debian needs {}; install it as said above, then try again as root", missing.join(", "));
     }
     Ok(())
 }

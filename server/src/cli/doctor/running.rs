@@ -11,7 +11,11 @@ use crate::config::{BusUrl, Config, KafkaUrl};
 pub(super) fn server(answer: Option<&Answer>) -> Vec<Finding> {
     const CHECK: &str = "server";
     let Some(answer) = answer else {
-        return vec![Finding::warn(CHECK, "does not run", "systemctl start chat-server; if it ended by itself, journalctl -u chat-server says why")];
+        return vec![Finding::warn(
+            CHECK,
+            "does not run",
+            "systemctl start chat-server; if it ended by itself, journalctl -u chat-server says why",
+        )];
     };
     let Ok(said) = serde_json::from_str::<Readiness>(&answer.body) else {
         return vec![Finding::fail(CHECK, "what answers there is no chat-server", "another port: --listen HOST:PORT")];
