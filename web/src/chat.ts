@@ -2,6 +2,7 @@
 // it is told `changed` and looks.
 
 import { Outbox } from "./outbox";
+import { Past } from "./past";
 import { Room } from "./room";
 import type { Session } from "./session";
 import { shown } from "./text";
@@ -20,7 +21,8 @@ import {
 } from "./types";
 import { isEntry, type LineState, Wire } from "./wire";
 
-const PAGE = 50;
+/** Messages read at first. */
+export const PAGE = 50;
 const TYPING = 6_000;
 
 /** What the screen is told. */
@@ -41,6 +43,7 @@ export class Chat {
   textBytes = 8_000;
   blocked = new Set<string>();
   outbox: Outbox;
+  readonly past: Past;
   /** Whether somebody is looking at the end of the open room. */
   reading = false;
   private epoch = "";
@@ -49,13 +52,13 @@ export class Chat {
   private repairing = new Set<string>();
   private marked = new Map<string, number>();
   private typedAt = 0;
-  private quotes = new Map<string, Message | null>();
 
   constructor(
     readonly session: Session,
     private screen: Screen,
   ) {
     this.outbox = new Outbox(session.user);
+    this.past = new Past(this, screen);
     this.wire = new Wire(session, {
       ready: (ready) => void this.ready(ready),
       state: (state) => this.is(state),
@@ -104,11 +107,24 @@ export class Chat {
       this.epoch = ready.epoch;
       await this.resume(known);
       this.is("online");
+      void this.peers();
       if (this.open) await this.fetch(this.open);
       void this.send();
     } catch (error) {
       // The line went again; the next `ready` begins anew.
       if (!Failure.from(error).passes) this.screen.notice(Failure.from(error).message);
+    }
+    this.screen.changed();
+  }
+
+  /** Who of those one talks to directly is here. */
+  private async peers(): Promise<void> {
+    const direct = [...this.rooms.values()].filter((room) => room.summary.peer);
+    const users = direct.map((room) => room.summary.peer?.name).slice(0, 100);
+    if (users.length === 0) return;
+    const reply = await this.request<{ present: Presence[] }>("presence:get", { users }).catch(() => ({ present: [] }));
+    for (const presence of reply.present) {
+      for (const room of direct) if (room.summary.peer?.id === presence.user.id) room.present.set(presence.user.id, presence);
     }
     this.screen.changed();
   }
@@ -191,7 +207,10 @@ export class Chat {
 
   private entry(room: Room, entry: Entry, live: boolean): void {
     const { applied, hole } = room.take(entry);
-    for (const done of applied) this.noted(room, done, live);
+    for (const done of applied) {
+      this.noted(room, done, live);
+      if (done.event !== "message:created") this.past.forget(room.name, done.target);
+    }
     if (hole && live) void this.repair(room);
   }
 
@@ -247,6 +266,13 @@ export class Chat {
       case "typing:changed":
         if (room && user && user.id !== this.me.id) this.typing(room, user, data.on === true);
         break;
+      case "user:changed":
+        if (user) this.renamed(user);
+        break;
+      case "user:erased":
+        for (const other of this.rooms.values()) other.erased(String(data.id));
+        this.past.forget();
+        break;
       case "user:blocked":
         if (user) this.blocked[data.on === true ? "add" : "delete"](user.id);
         break;
@@ -254,6 +280,12 @@ export class Chat {
         if (data.code === "draining") this.screen.notice("The server restarts; the page comes back by itself.");
         break;
     }
+  }
+
+  private renamed(user: User): void {
+    for (const room of this.rooms.values()) room.renamed(user);
+    this.past.forget();
+    if (user.id === this.me.id) this.session.renamed(user);
   }
 
   private presence(room: Room, user: User, status: Status, text: string | null): void {
@@ -341,46 +373,22 @@ export class Chat {
     room.summary.present = Math.max(room.present.size, room.summary.members > 200 ? room.summary.present : 0);
   }
 
-  /** Older messages of the open room; false: there are none, or not now. */
-  async older(): Promise<boolean> {
-    const room = this.open;
-    const first = room?.messages[0];
-    if (!room?.more || !first) return false;
-    try {
-      room.older(await this.request<Page>("history:get", { room: room.name, before: first.seq, limit: PAGE }));
-    } catch (error) {
-      this.failed(error);
-      return false;
-    }
-    this.screen.changed();
-    return true;
+  /** Fails with why not. */
+  async join(name: string): Promise<Room> {
+    const reply = await this.request<{ room: RoomSummary; sync: Sync }>("room:join", { room: name });
+    return this.added(reply.room);
   }
 
-  /** A message that another one answers; `undefined` while it is being asked for. */
-  quoted(room: Room, seq: number): Message | null | undefined {
-    const here = room.message(seq);
-    if (here) return here;
-    const key = `${room.name}/${seq}`;
-    if (this.quotes.has(key)) return this.quotes.get(key) ?? undefined;
-    this.quotes.set(key, null);
-    this.request<Page>("history:get", { room: room.name, around: seq, limit: 1 }).then(
-      (page) => {
-        this.quotes.set(key, page.messages.find((m) => m.seq === seq) ?? null);
-        this.screen.changed();
-      },
-      () => this.quotes.delete(key),
-    );
-    return undefined;
+  /** Public rooms and one's own; fails with why not. */
+  async list(query: string): Promise<{ rooms: RoomSummary[]; more: boolean }> {
+    const wish = query === "" ? { limit: 50 } : { limit: 50, query };
+    const page = await this.request<{ rooms: RoomSummary[]; next?: string }>("room:list", wish);
+    return { rooms: page.rooms.filter((r) => r.kind !== "direct"), more: page.next !== undefined };
   }
 
-  async join(name: string): Promise<Room | null> {
-    try {
-      const reply = await this.request<{ room: RoomSummary; sync: Sync }>("room:join", { room: name });
-      return this.added(reply.room);
-    } catch (error) {
-      this.failed(error);
-      return null;
-    }
+  /** Makes somebody a member of a private room; fails with why not. */
+  async invite(room: Room, user: string): Promise<void> {
+    await this.request("room:invite", { room: room.name, user });
   }
 
   async create(name: string, kind: "public" | "private", topic: string): Promise<Room> {
@@ -508,7 +516,8 @@ export class Chat {
     }
   }
 
-  private failed(error: unknown): void {
+  /** Says why something was not done. */
+  failed(error: unknown): void {
     const failure = Failure.from(error);
     this.screen.notice(failure.code === "line" ? "Not connected; try again in a moment." : failure.message);
   }

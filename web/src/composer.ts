@@ -79,10 +79,12 @@ export class Composer {
       this.restore();
     }
     if (!open) return;
+    // What was to be answered may be gone meanwhile.
+    if (this.reply && open.message(this.reply.seq)?.text === null) this.reply = null;
     mark(this.input, "aria-label", `Message to ${open.title}`);
     this.chip.hidden = !this.reply && !this.edit;
-    if (this.reply) say(this.about, `In reply to ${shown(this.reply.from)}: ${line(this.reply.text ?? "", 60)}`);
-    if (this.edit) say(this.about, "Changing your message");
+    const reply = this.reply ? `In reply to ${shown(this.reply.from)}: ${line(this.reply.text ?? "", 60)}` : "";
+    say(this.about, this.edit ? "Changing your message" : reply);
     say(this.send, this.edit ? "Save" : "Send");
     const names = [...open.typing.values()].map((t) => line(t.name, 24));
     const typing = names.length > 3 ? "Several people are typing …" : names.length > 0 ? `${names.join(", ")} ${names.length > 1 ? "are" : "is"} typing …` : "";

@@ -114,7 +114,7 @@ class Docs {
   private operation(verb: string, path: string, operation: Operation): HTMLElement {
     const box = h(
       "details",
-      {},
+      { class: "operation" },
       h(
         "summary",
         {},
@@ -175,7 +175,10 @@ class Docs {
       const media = Object.entries(response.content ?? {})[0];
       const name = media ? this.name(media[1].schema) || media[0] : "";
       const cell = h("td", {}, ...prose(response.description));
-      if (media?.[1].schema && name) cell.append(h("div", { class: "hint" }, name));
+      const fields = media ? this.fields(media[1].schema) : null;
+      // What comes is opened by who wants to know; most know it by its name.
+      if (fields) cell.append(h("details", { class: "shape" }, h("summary", {}, name), fields));
+      else if (media?.[1].schema && name) cell.append(h("div", { class: "hint" }, name));
       return h("tr", {}, h("td", {}, h("code", {}, status)), cell);
     });
     return h("div", {}, h("h3", {}, "Answers"), h("table", {}, h("thead", {}, tableHead("Status", "Meaning")), h("tbody", {}, ...rows)));
@@ -195,7 +198,14 @@ class Docs {
       say(status, "");
     });
     send.addEventListener("click", async () => {
+      const missing = [...slots].find(([parameter, input]) => parameter.required && input.value.trim() === "");
+      if (missing) {
+        say(status, `Fill in ${missing[0].name} first.`);
+        missing[1].focus();
+        return;
+      }
       const { url, headers, content } = request();
+      status.className = "hint";
       stop = new AbortController();
       end.hidden = false;
       send.disabled = true;
@@ -209,6 +219,7 @@ class Docs {
         out.hidden = false;
         say(out, "");
         await read(response, (text) => say(out, text));
+        status.className = response.ok ? "hint" : "wrong";
         say(status, `${response.status} ${response.statusText} in ${Math.round(performance.now() - began)} ms`);
       } catch (error) {
         say(status, stop.signal.aborted ? "Stopped." : `No answer: ${String(error)}`);
@@ -238,8 +249,8 @@ class Docs {
     const words = [type];
     if (s.items) words.push(`of ${this.kind(s.items)}`);
     if (s.enum) words.push(`one of ${s.enum.filter((e) => e !== null).join(", ")}`);
-    if (s.minLength !== undefined || s.maxLength !== undefined) words.push(`${s.minLength ?? 0} to ${s.maxLength ?? "…"} long`);
-    if (s.minimum !== undefined || s.maximum !== undefined) words.push(`${s.minimum ?? "…"} to ${s.maximum ?? "…"}`);
+    if (s.minLength !== undefined || s.maxLength !== undefined) words.push(`${range(s.minLength, s.maxLength)} long`);
+    if (s.minimum !== undefined || s.maximum !== undefined) words.push(range(s.minimum, s.maximum));
     // A long one says less to a person than the sentence beside it.
     if (s.pattern && s.pattern.length < 60) words.push(s.pattern);
     return words.filter(Boolean).join(" ");
@@ -275,6 +286,11 @@ class Docs {
     }
     return type === "object" ? {} : "";
   }
+}
+
+function range(least: number | undefined, most: number | undefined): string {
+  if (most === undefined) return `${least} or more`;
+  return least === undefined ? `${most} or less` : `${least} to ${most}`;
 }
 
 /** A text of the document: what stands between backticks is code. */
@@ -331,11 +347,11 @@ async function read(response: Response, show: (text: string) => void): Promise<v
 }
 
 function filter(words: string): void {
-  for (const box of document.querySelectorAll<HTMLElement>("details")) {
+  for (const box of document.querySelectorAll<HTMLElement>("details.operation")) {
     box.hidden = !words.split(/\s+/).every((w) => (box.dataset.words ?? "").includes(w));
   }
   for (const section of document.querySelectorAll("section")) {
-    section.hidden = section.querySelector("details:not([hidden])") === null;
+    section.hidden = section.querySelector("details.operation:not([hidden])") === null;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { fill, h, say } from "./dom";
 import { askServer, Session } from "./session";
+import { sentence } from "./text";
 import { Failure, type ServerInfo } from "./types";
 
 type Way = "guest" | "login" | "register";
@@ -32,7 +33,7 @@ class Door {
     private enter: (session: Session) => void,
   ) {
     this.way = invite !== "" && server.registration !== "closed" ? "register" : server.guests ? "guest" : "login";
-    say(this.status, why);
+    say(this.status, sentence(why));
     const main = h(
       "main",
       { class: "door" },
@@ -70,7 +71,7 @@ class Door {
     );
     fill(this.tabs, ...(buttons.length > 1 ? buttons : []));
     const needsInvite = this.way === "register" && (this.server.registration === "invite" || this.invite !== "");
-    const name = field("Name", "name", "text", "username", this.way === "guest" ? "Others see you as ~name." : "");
+    const name = field("Name", "name", "text", "username", this.way === "guest" ? "Others see you as ~name. Nothing is kept for your next visit." : "");
     const password = field(
       "Password",
       "password",
@@ -106,19 +107,16 @@ class Door {
       this.enter(await Session.open(way, body));
     } catch (error) {
       const failure = Failure.from(error);
-      say(this.status, sentence(failure));
+      say(this.status, sentence(failure.message));
       button.disabled = false;
       say(button, WAYS[way].go);
-      const wrong = fields[failure.field ?? "name"] ?? fields.name;
-      if (failure.code !== "line") wrong?.input.setAttribute("aria-invalid", "true");
+      // A wrong password does not say which of the two is wrong; it mostly is the password.
+      const wrong = fields[failure.field ?? (failure.code === "unauthorized" ? "password" : "name")] ?? fields.name;
+      if (failure.field || failure.code === "unauthorized") wrong?.input.setAttribute("aria-invalid", "true");
+      if (failure.code === "unauthorized") wrong?.input.select();
       wrong?.input.focus();
     }
   }
-}
-
-function sentence(failure: Failure): string {
-  const text = failure.message.charAt(0).toUpperCase() + failure.message.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function field(label: string, name: string, type: string, autocomplete: AutoFill, hint: string) {

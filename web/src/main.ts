@@ -3,14 +3,16 @@
 import { Chat } from "./chat";
 import { Composer } from "./composer";
 import { fill, h, mark, say } from "./dom";
+import { Empty } from "./empty";
+import { Finder } from "./finder";
 import { door } from "./login";
 import { People } from "./people";
 import type { Room } from "./room";
 import { Session } from "./session";
-import { Finder, Sidebar } from "./sidebar";
-import { line, shown } from "./text";
+import { Sidebar } from "./sidebar";
+import { line, sentence, shown } from "./text";
 import { Timeline } from "./timeline";
-import type { Message, User } from "./types";
+import { Failure, type Message, type User } from "./types";
 
 const app = document.getElementById("app") as HTMLElement;
 
@@ -26,7 +28,8 @@ class Page {
   private toggle: HTMLButtonElement;
   private header: HTMLElement;
   private pane = h("main", { class: "pane" });
-  private empty = h("div", { class: "empty" });
+  private empty: Empty;
+  private offline = h("p", { class: "lost", role: "status" });
   private note = h("p", { class: "note", role: "status" });
   private ear = h("div", { class: "unseen", role: "log", aria: { live: "polite", label: "New messages" } });
   private drawn = false;
@@ -47,6 +50,11 @@ class Page {
     });
     const { chat } = this;
     this.finder = new Finder(chat, (room) => this.go(room));
+    this.empty = new Empty(
+      chat,
+      (room) => this.go(room),
+      () => this.finder.show(),
+    );
     this.sidebar = new Sidebar(
       chat,
       () => this.finder.show(),
@@ -80,12 +88,13 @@ class Page {
       this.toggle,
       leave,
     );
-    this.pane.append(this.empty, this.header, this.timeline.element, this.composer.element);
+    this.pane.append(this.empty.element, this.header, this.timeline.element, this.offline, this.composer.element);
     const skip = h("a", { class: "skip", href: "#write", on: { click: (e) => this.skip(e) } }, "To the message field");
     fill(app, skip, this.sidebar.element, this.pane, this.people.element, this.note, this.ear, this.finder.element);
     app.className = "chat";
     this.showPeople(matchMedia("(min-width: 1100px)").matches);
     const { signal } = this.stop;
+    addEventListener("storage", (event) => chat.outbox.elsewhere(event.key) && this.changed(), { signal });
     addEventListener("hashchange", () => this.route(), { signal });
     addEventListener("focus", () => this.timeline.reading(), { signal });
     addEventListener("blur", () => this.timeline.reading(), { signal });
@@ -113,13 +122,19 @@ class Page {
       this.drawn = true;
       this.route();
     }
+    // Somebody let us into the room that the address names.
+    const invited = chat.open === null && this.drawn ? this.wanted() : "";
+    if (invited !== "" && chat.rooms.has(invited)) this.route();
     const room = chat.open;
-    app.dataset.view = room || this.wanted() !== "" ? "room" : "rooms";
+    const welcome = this.drawn && chat.rooms.size === 0;
+    app.dataset.view = room || this.wanted() !== "" ? "room" : welcome ? "welcome" : "rooms";
     for (const part of [this.header, this.timeline.element, this.composer.element]) part.hidden = room === null;
     this.people.element.hidden = room === null || this.toggle.getAttribute("aria-expanded") !== "true";
     app.dataset.people = String(!this.people.element.hidden);
     this.sidebar.render();
-    this.empty.hidden = room !== null;
+    this.empty.element.hidden = room !== null;
+    const away = chat.state === "offline" && this.drawn;
+    say(this.offline, away ? "Not connected; trying again. What you write is kept and sent then." : "");
     if (room) {
       say(this.title, room.title);
       say(this.topic, line(room.summary.topic, 300));
@@ -130,7 +145,7 @@ class Page {
       this.timeline.render();
       this.people.render();
     } else {
-      this.renderEmpty();
+      this.empty.render(this.wanted(), this.drawn);
     }
     if (room !== this.shownRoom) {
       this.shownRoom = room;
@@ -138,21 +153,6 @@ class Page {
       else if (room) this.title.focus();
     }
     this.name();
-  }
-
-  private renderEmpty(): void {
-    const name = this.wanted();
-    const key = `${this.chat.state} ${name}`;
-    if (this.empty.dataset.key === key) return;
-    this.empty.dataset.key = key;
-    if (this.chat.state !== "online" && !this.drawn) {
-      fill(this.empty, h("p", {}, "Connecting …"));
-    } else if (name === "") {
-      fill(this.empty, h("h1", {}, "Chat"), h("p", {}, "Choose a room, or find one."));
-    } else {
-      const join = h("button", { type: "button", class: "primary", on: { click: () => void this.join(name) } }, `Join #${name}`);
-      fill(this.empty, h("h1", {}, `#${name}`), h("p", {}, "You are not in this room."), join, h("p", {}, h("a", { href: "#/" }, "All rooms")));
-    }
   }
 
   /** The window's title counts what waits. */
@@ -165,12 +165,14 @@ class Page {
 
   private heard(message: Message): void {
     if (message.text === null || this.chat.blocked.has(message.from.id)) return;
-    this.ear.append(h("p", {}, `${shown(message.from)}: ${line(message.text, 300)}`));
-    while (this.ear.childElementCount > 20) this.ear.firstElementChild?.remove();
+    const said = h("p", {}, `${shown(message.from)}: ${line(message.text, 300)}`);
+    this.ear.append(said);
+    // Read out by then; a text that is deleted later must not stay here.
+    setTimeout(() => said.remove(), 5_000);
   }
 
   private notice(text: string): void {
-    say(this.note, text.charAt(0).toUpperCase() + text.slice(1));
+    say(this.note, sentence(text));
     this.note.classList.add("on");
     clearTimeout(this.noteTimer);
     this.noteTimer = window.setTimeout(() => {
@@ -199,13 +201,29 @@ class Page {
     const name = this.wanted();
     const room = name === "" ? null : this.chat.show(name);
     if (!room) this.chat.open = null;
+    else this.remember(room.name);
     // On a wide screen there is no page that shows no room.
     if (name === "" && matchMedia("(min-width: 761px)").matches && location.hash.length < 3 && this.drawn) {
-      const first = [...this.chat.rooms.values()].sort((a, b) => (a.title < b.title ? -1 : 1))[0];
+      const sorted = [...this.chat.rooms.values()].sort((a, b) => (a.title < b.title ? -1 : 1));
+      const first = this.chat.rooms.get(this.remembered() ?? "") ?? sorted[0];
       if (first) history.replaceState(null, "", `#/${first.name}`);
       if (first) this.chat.show(first.name);
     }
     this.changed();
+  }
+
+  /** Where one was last, for the next visit of an account. */
+  private remember(room: string): void {
+    if (this.chat.me.kind === "guest") return;
+    try {
+      localStorage.setItem(`chat.room.${this.chat.me.id}`, room);
+    } catch {
+      // Then the next visit begins with the first room.
+    }
+  }
+
+  private remembered(): string | null {
+    return localStorage.getItem(`chat.room.${this.chat.me.id}`);
   }
 
   private skip(event: Event): void {
@@ -222,12 +240,11 @@ class Page {
 
   // ---- what is done
 
-  private async join(name: string): Promise<void> {
-    if (await this.chat.join(name)) this.route();
-  }
-
   private async write(user: User): Promise<void> {
-    const room = await this.chat.join(`@${user.name}`);
+    const room = await this.chat.join(`@${user.name}`).catch((error: unknown) => {
+      this.notice(Failure.from(error).message);
+      return null;
+    });
     if (!room) return;
     if (matchMedia("(max-width: 1099px)").matches) this.showPeople(false);
     this.go(room.name);
@@ -252,7 +269,7 @@ class Page {
   private over(why: string): void {
     this.end();
     this.chat.session.forget();
-    this.ended(why.charAt(0).toUpperCase() + why.slice(1));
+    this.ended(why);
   }
 
   private end(): void {

@@ -1,8 +1,9 @@
 // One message as an element, and the few things that can be done with it.
 
 import { h } from "./dom";
+import { rich } from "./markdown";
 import type { Draft } from "./outbox";
-import { clockOf, line, named, rich, shown, visible, whenOf } from "./text";
+import { clockOf, line, named, shown, visible, whenOf } from "./text";
 import type { Message, User } from "./types";
 
 export const EMOJI = ["👍", "❤️", "😂", "🎉", "😮", "😢", "👀", "✅"];
@@ -11,8 +12,8 @@ export const EMOJI = ["👍", "❤️", "😂", "🎉", "😮", "😢", "👀", 
 export type Row =
   | { kind: "day"; text: string }
   | { kind: "new" }
-  | { kind: "draft"; draft: Draft; failed: string | undefined; quote: Quote | null }
-  | { kind: "message"; message: Message; first: boolean; mine: boolean; named: boolean; hidden: boolean; quote: Quote | null };
+  | { kind: "draft"; draft: Draft; by: User | null; failed: string | undefined; quote: Quote | null }
+  | { kind: "message"; message: Message; first: boolean; mine: boolean; named: boolean; hidden: boolean; me: string; quote: Quote | null };
 
 /** The beginning of the message that is answered. */
 export interface Quote {
@@ -40,7 +41,7 @@ export function sameRow(a: Row, b: Row): boolean {
       a.quote?.who === b.quote?.who
     );
   }
-  if (a.kind === "draft" && b.kind === "draft") return a.failed === b.failed && a.quote?.text === b.quote?.text;
+  if (a.kind === "draft" && b.kind === "draft") return a.failed === b.failed && a.by === b.by && a.quote?.text === b.quote?.text;
   return a.kind === b.kind;
 }
 
@@ -69,14 +70,14 @@ export function draw(row: Row, deeds: Deeds): HTMLElement {
     case "new":
       return h("li", { class: "new" }, h("span", {}, "New"));
     case "draft":
-      return drawDraft(row.draft, row.quote, deeds);
+      return drawDraft(row, deeds);
     case "message":
       return drawMessage(row, deeds);
   }
 }
 
 function drawMessage(row: Row & { kind: "message" }, deeds: Deeds): HTMLElement {
-  const { message, first, mine, named: toMe, hidden, quote } = row;
+  const { message, first, mine, named: toMe, hidden, me, quote } = row;
   const head = h(
     "div",
     { class: first ? "head" : "head unseen" },
@@ -94,7 +95,7 @@ function drawMessage(row: Row & { kind: "message" }, deeds: Deeds): HTMLElement 
     item.append(h("p", { class: "gone" }, "From somebody you blocked; ", show));
   } else {
     item.append(
-      h("div", { class: "text", dir: "auto" }, ...rich(message.text)),
+      h("div", { class: "text" }, ...rich(message.text, me)),
       ...(message.edited_at ? [h("span", { class: "edited", title: whenOf(message.edited_at) }, "edited")] : []),
     );
   }
@@ -129,11 +130,12 @@ function drawReactions(message: Message, deeds: Deeds): HTMLElement {
   return h("div", { class: "reactions" }, ...buttons);
 }
 
-function drawDraft(draft: Draft, quote: Quote | null, deeds: Deeds): HTMLElement {
+function drawDraft({ draft, by, quote }: Row & { kind: "draft" }, deeds: Deeds): HTMLElement {
   const failed = draft.failed !== undefined;
-  const item = h("li", { class: failed ? "message mine draft failed" : "message mine draft", tabIndex: -1 });
+  const names = ["message mine draft", by ? "first" : "", failed ? "failed" : ""].filter(Boolean).join(" ");
+  const item = h("li", { class: names, tabIndex: -1 }, by ? h("div", { class: "head" }, author(by)) : null);
   if (quote) item.append(drawQuote(quote, deeds));
-  item.append(h("div", { class: "text", dir: "auto" }, ...rich(draft.text)));
+  item.append(h("div", { class: "text" }, ...rich(draft.text, "")));
   item.append(
     failed
       ? h(

@@ -43,6 +43,14 @@ export class Outbox {
     this.drafts.sort((a, b) => a.at - b.at);
   }
 
+  /** Another tab of the same account knows that this one is stored, or not wanted: its key in the storage is gone. */
+  elsewhere(key: string | null): boolean {
+    if (!key?.startsWith(this.prefix)) return false;
+    const before = this.drafts.length;
+    this.drafts = this.drafts.filter((d) => d.sent || this.prefix + d.client_id !== key);
+    return this.drafts.length !== before;
+  }
+
   /** Writes it down; false: the disk takes no more, it is kept in memory only. */
   add(room: string, text: string, replyTo: number | undefined): boolean {
     const last = this.drafts.at(-1)?.at ?? 0;

@@ -2,8 +2,8 @@
 
 import type { Chat } from "./chat";
 import { h, List, mark, say } from "./dom";
-import { line, named, shown } from "./text";
-import type { User } from "./types";
+import { line, named, sentence, shown } from "./text";
+import { Failure, type User } from "./types";
 
 interface Row {
   user: User;
@@ -23,6 +23,9 @@ export class People {
   private list = h("ul", { class: "people-list" });
   private more = h("p", { class: "hint" });
   private rows: List<Row>;
+  private guestName = h("input", { id: "invite-name", type: "text", autocomplete: "off", maxLength: 33, spellcheck: false });
+  private told = h("p", { class: "hint", role: "status" });
+  private invite: HTMLFormElement;
   readonly element: HTMLElement;
 
   constructor(
@@ -31,6 +34,14 @@ export class People {
     close: () => void,
   ) {
     this.rows = new List<Row>(this.list, (value) => draw(value, write), same);
+    this.guestName.setAttribute("autocapitalize", "none");
+    this.invite = h(
+      "form",
+      { class: "invite", hidden: true, on: { submit: (event) => void this.add(event) } },
+      h("label", { htmlFor: "invite-name" }, "Invite by name"),
+      h("div", { class: "invite-row" }, this.guestName, h("button", { type: "submit" }, "Invite")),
+      this.told,
+    );
     this.element = h(
       "aside",
       { class: "people", id: "people", aria: { label: "People in this room" } },
@@ -42,7 +53,25 @@ export class People {
       ),
       this.list,
       this.more,
+      this.invite,
     );
+  }
+
+  /** Makes somebody a member of the private room that is shown. */
+  private async add(event: Event): Promise<void> {
+    event.preventDefault();
+    const name = this.guestName.value.trim().replace(/^@/, "").toLowerCase();
+    const room = this.chat.open;
+    if (!room || name === "") return;
+    try {
+      await this.chat.invite(room, name);
+      this.guestName.value = "";
+      say(this.told, `${line(name, 40)} is in.`);
+    } catch (error) {
+      const failure = Failure.from(error);
+      say(this.told, failure.code === "not_found" ? `There is nobody called ${line(name, 40)}.` : sentence(failure.message));
+    }
+    this.guestName.focus();
   }
 
   render(): void {
@@ -58,6 +87,10 @@ export class People {
     });
     rows.sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || (a.user.name < b.user.name ? -1 : 1));
     this.rows.show(rows.map((value) => ({ key: value.user.id, value })));
+    const { kind, role: mine } = room.summary;
+    const may = kind === "private" && (mine === "owner" || mine === "moderator");
+    if (this.invite.hidden === may) say(this.told, "");
+    this.invite.hidden = !may;
     const rest = room.summary.members - rows.length;
     say(this.more, rest > 0 ? `and ${rest} more` : "");
     mark(this.element, "aria-label", `People in ${room.title}`);

@@ -2,7 +2,7 @@
 // said, and who asks for it is the chat (`docs/protocol.md`, sections 6 and 7).
 
 import { shown } from "./text";
-import type { Entry, Member, Message, Page, Presence, RoomSummary } from "./types";
+import type { Entry, Member, Message, Page, Presence, RoomSummary, User } from "./types";
 
 /** Entries kept to be applied again onto a page that was read a moment earlier. */
 const RECENT = 300;
@@ -10,6 +10,8 @@ const RECENT = 300;
 const HELD = 500;
 /** Messages kept while somebody reads at the end. */
 const KEPT = 400;
+/** Messages kept at all: who reads far back lets go of the newest, who comes down again of the oldest. */
+const MOST = 600;
 
 export class Room {
   /** The last entry applied without a hole before it. */
@@ -18,6 +20,8 @@ export class Room {
   messages: Message[] = [];
   /** There are older ones. */
   more = true;
+  /** There are newer ones than the last: what is read is far back. */
+  newer = false;
   /** The latest page was read. */
   loaded = false;
   members = new Map<string, Member>();
@@ -76,6 +80,7 @@ export class Room {
     for (const seq of this.held.keys()) if (seq <= head) this.held.delete(seq);
     this.messages = messages ?? [];
     this.loaded = messages !== undefined;
+    this.newer = false;
     this.more = (this.messages[0]?.seq ?? first) > first;
   }
 
@@ -83,6 +88,17 @@ export class Room {
   latest(page: Page): void {
     this.messages = page.messages;
     this.more = page.has_more;
+    this.newer = false;
+    this.loaded = true;
+    for (const entry of this.recent) this.fold(entry);
+  }
+
+  /** A page from somewhere in the middle, in the place of what was there. */
+  around(page: Page): void {
+    this.messages = page.messages;
+    this.more = page.has_more;
+    // Whether the rest of the log holds messages, the next page tells.
+    this.newer = (page.messages.at(-1)?.seq ?? 0) < page.head;
     this.loaded = true;
     for (const entry of this.recent) this.fold(entry);
   }
@@ -92,6 +108,22 @@ export class Room {
     const oldest = this.messages[0]?.seq ?? Number.POSITIVE_INFINITY;
     this.messages = [...page.messages.filter((m) => m.seq < oldest), ...this.messages];
     this.more = page.has_more;
+    if (this.messages.length > MOST) {
+      this.messages = this.messages.slice(0, MOST);
+      this.newer = true;
+    }
+    for (const entry of this.recent) this.fold(entry);
+  }
+
+  /** A page of newer ones, for who comes down again. */
+  younger(page: Page): void {
+    const newest = this.messages.at(-1)?.seq ?? 0;
+    this.messages = [...this.messages, ...page.messages.filter((m) => m.seq > newest)];
+    this.newer = page.has_more;
+    if (this.messages.length > MOST) {
+      this.messages = this.messages.slice(-MOST);
+      this.more = true;
+    }
     for (const entry of this.recent) this.fold(entry);
   }
 
@@ -117,8 +149,10 @@ export class Room {
       if (entry.topic !== undefined) this.summary.topic = entry.topic;
       if (entry.kind !== undefined) this.summary.kind = entry.kind;
     }
-    if (entry.event === "member:removed" && entry.user) this.left(entry.user.id);
-    if (entry.event === "member:updated" && entry.user) this.updated(entry, entry.user.id);
+    const { user } = entry;
+    if (typeof user !== "object") return;
+    if (entry.event === "member:removed") this.left(user.id);
+    if (entry.event === "member:updated") this.updated(entry, user.id);
   }
 
   private updated(entry: Entry, user: string): void {
@@ -127,6 +161,36 @@ export class Room {
     if (user !== this.me) return;
     if (entry.role) this.summary.role = entry.role;
     if (entry.muted_until) this.summary.muted_until = entry.muted_until;
+  }
+
+  /** Somebody has another name. */
+  renamed(user: User): void {
+    const member = this.members.get(user.id);
+    if (member) this.members.set(user.id, { ...member, user });
+    const presence = this.present.get(user.id);
+    if (presence) this.present.set(user.id, { ...presence, user });
+    if (this.summary.peer?.id === user.id) this.summary.peer = user;
+    this.messages = this.messages.map((m) => (m.from.id === user.id ? { ...m, from: user } : m));
+  }
+
+  /** Somebody is no user any more; what was said stays, as far as it was not deleted, by nobody. */
+  erased(user: string): void {
+    this.left(user);
+    const nobody = (from: User): User => ({ ...from, name: "erased", display_name: "" });
+    this.messages = this.messages.map((m) => (m.from.id === user ? { ...m, from: nobody(m.from) } : m));
+    const { peer } = this.summary;
+    if (peer?.id === user) this.summary.peer = nobody(peer);
+  }
+
+  /** Takes the texts of all messages up to one, of one user or of all: they are deleted for good. */
+  blank(through: number, user: string | undefined, rev: number): void {
+    const meant = (m: Message) => m.seq <= through && m.rev < rev && (user === undefined || m.from.id === user);
+    this.messages = this.messages.map((m) => (meant(m) ? blanked(m, rev) : m));
+    // Nor are they kept to be applied again.
+    for (const [i, entry] of this.recent.entries()) {
+      if (entry.seq > through || entry.text === undefined || (user !== undefined && entry.from.id !== user)) continue;
+      this.recent[i] = { ...entry, text: null };
+    }
   }
 
   /** Somebody is no member any more. */
@@ -146,7 +210,12 @@ export class Room {
   private fold(entry: Entry): void {
     if (!this.loaded) return;
     if (entry.event === "message:created") {
-      if (entry.seq > (this.messages.at(-1)?.seq ?? 0)) this.messages = [...this.messages, created(entry)];
+      const next = !this.newer && entry.seq > (this.messages.at(-1)?.seq ?? 0);
+      if (next) this.messages = [...this.messages, created(entry)];
+      return;
+    }
+    if (entry.event === "message:blanked") {
+      this.blank(entry.through ?? 0, typeof entry.user === "string" ? entry.user : undefined, entry.seq);
       return;
     }
     const at = this.messages.findIndex((m) => m.seq === entry.target);
@@ -174,6 +243,10 @@ function created(entry: Entry): Message {
   };
 }
 
+function blanked(message: Message, rev: number): Message {
+  return { ...message, rev, text: null, deleted: true, reactions: [] };
+}
+
 /** A message with one more entry in it. */
 function folded(message: Message, entry: Entry, me: string): Message {
   const rev = entry.seq;
@@ -181,7 +254,7 @@ function folded(message: Message, entry: Entry, me: string): Message {
     case "message:edited":
       return { ...message, rev, text: entry.text ?? message.text, edited_at: entry.at };
     case "message:deleted":
-      return { ...message, rev, text: null, deleted: true, reactions: [] };
+      return blanked(message, rev);
     case "reaction:changed": {
       const { emoji = "", on = false } = entry;
       const mine = entry.from.id === me;

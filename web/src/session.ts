@@ -94,6 +94,17 @@ export class Session {
     return Math.max(1_000, (this.access?.until ?? 0) - Date.now());
   }
 
+  /** One has another name. */
+  renamed(user: User): void {
+    this.keep({ ...this.kept, user });
+  }
+
+  /** Why the server takes this session no more, as far as it says: who is kept out is told so. */
+  async why(): Promise<Failure | null> {
+    if (!this.access) return null;
+    return await call("GET", "/me", undefined, this.access.token).then(() => null, Failure.from);
+  }
+
   /** Ends it here and at the server. */
   async end(): Promise<void> {
     const { refresh } = this.kept;
@@ -127,8 +138,12 @@ export class Session {
     const life = lifetime(told.access_token);
     // Early, so that a token is never sent that ends on its way.
     this.access = { token: told.access_token, until: Date.now() + (life > 120_000 ? life - 60_000 : life / 2) };
-    this.kept = { refresh: told.refresh_token, user: told.user };
-    sessionStorage.setItem(KEY, JSON.stringify(this.kept));
+    this.keep({ refresh: told.refresh_token, user: told.user });
+  }
+
+  private keep(kept: Kept): void {
+    this.kept = kept;
+    sessionStorage.setItem(KEY, JSON.stringify(kept));
   }
 }
 

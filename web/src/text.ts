@@ -1,7 +1,6 @@
 // Texts as they may be shown: what hides or turns the direction becomes a mark, as the terminal client shows it
-// (`common/src/text.rs`); links are addresses of http and https, with the address as their text.
+// (`common/src/text.rs`); what is an address of the web, and where it leads; times in words.
 
-import { h } from "./dom";
 import type { User } from "./types";
 
 const HIDDEN =
@@ -40,27 +39,9 @@ export function named(user: User): boolean {
   return user.display_name !== "" && user.display_name !== user.name && `~${user.display_name}` !== user.name;
 }
 
-const ADDRESS = /\bhttps?:\/\/[^\s<>"'`⟨⟩]+/giu;
-
-/** A text with its links, for a message. */
-export function rich(text: string): (Node | string)[] {
-  const parts: (Node | string)[] = [];
-  const clean = visible(text);
-  let done = 0;
-  for (const found of clean.matchAll(ADDRESS)) {
-    const address = trimmed(found[0]);
-    if (!isWeb(address)) continue;
-    parts.push(clean.slice(done, found.index));
-    parts.push(h("a", { href: address, target: "_blank", rel: "noopener noreferrer nofollow" }, address));
-    done = found.index + address.length;
-  }
-  parts.push(clean.slice(done));
-  return parts.filter((p) => p !== "");
-}
-
 /** Without what belongs to the sentence around it. */
-function trimmed(address: string): string {
-  let end = address.replace(/[.,;:!?…]+$/u, "");
+export function trimmed(address: string): string {
+  let end = address.replace(/[.,;:!?…*]+$/u, "");
   while (/[)\]}]$/u.test(end)) {
     const [open, close] = end.endsWith(")") ? ["(", ")"] : end.endsWith("]") ? ["[", "]"] : ["{", "}"];
     if (end.split(open).length >= end.split(close).length) break;
@@ -69,7 +50,8 @@ function trimmed(address: string): string {
   return end;
 }
 
-function isWeb(address: string): boolean {
+/** Whether it is a whole address of the web. */
+export function isWeb(address: string): boolean {
   try {
     const url = new URL(address);
     return (url.protocol === "http:" || url.protocol === "https:") && url.hostname !== "";
@@ -78,16 +60,37 @@ function isWeb(address: string): boolean {
   }
 }
 
+/** The host of an address that could be mistaken for another's: behind a name, or written in other letters. */
+export function realHost(address: string): string | null {
+  const [authority = ""] = address.slice(address.indexOf("//") + 2).split(/[/?#\\]/);
+  if (/^[\0-\x7f]*$/.test(authority) && !authority.includes("@")) return null;
+  return new URL(address).hostname;
+}
+
 const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const nearDay = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
-/** The day, in words of the reader. */
-export const dayOf = (at: string): string => day.format(new Date(at));
+/** The day, in words of the reader: today, yesterday, or which; `now` is a moment of today. */
+export function dayOf(at: string, now = new Date()): string {
+  const then = new Date(at);
+  const midnight = (d: Date) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
+  const ago = Math.round((midnight(now) - midnight(then)) / 86_400_000);
+  return ago === 0 || ago === 1 ? capital(nearDay.format(-ago, "day")) : day.format(then);
+}
 /** Hours and minutes. */
 export const clockOf = (at: string): string => clock.format(new Date(at));
 /** Everything, for a title. */
 export const whenOf = (at: string): string => full.format(new Date(at));
+
+/** What the server said in the middle of a line, as a sentence. */
+export function sentence(text: string): string {
+  const begun = capital(text);
+  return begun === "" || /[.!?…]$/u.test(begun) ? begun : `${begun}.`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Bytes of UTF-8. */
 export const bytes = (text: string): number => new TextEncoder().encode(text).length;

@@ -74,7 +74,7 @@ export class Timeline {
     }
     if (!room) return;
     mark(this.scroll, "aria-label", `Messages in ${room.title}`);
-    const anchor = this.atEnd ? null : this.anchor();
+    const anchor = this.atEnd && !room.newer ? null : this.anchor();
     this.rows.show(this.items(room));
     const top = room.loaded
       ? room.more
@@ -86,7 +86,7 @@ export class Timeline {
     say(this.top, top);
     if (anchor) {
       this.scroll.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
-    } else {
+    } else if (!room.newer) {
       this.scroll.scrollTop = this.scroll.scrollHeight;
       if (room.messages.length > 600) {
         room.trim();
@@ -101,6 +101,10 @@ export class Timeline {
 
   /** Looks at the last message. */
   toEnd(): void {
+    if (this.room?.newer) {
+      void this.chat.past.turn().then((turned) => turned && this.toEnd());
+      return;
+    }
     this.atEnd = true;
     this.scroll.scrollTop = this.scroll.scrollHeight;
     this.reading();
@@ -142,14 +146,16 @@ export class Timeline {
       const named = message.mentions.includes(this.chat.me.id);
       const hidden = this.chat.blocked.has(message.from.id) && !this.unhidden.has(`${message.room}/${message.seq}`);
       const quote =
-        message.reply_to === undefined ? null : quoteOf(this.chat.quoted(room, message.reply_to), message.reply_to);
-      items.push({ key: `m${message.seq}`, value: { kind: "message", message, first, mine, named, hidden, quote } });
+        message.reply_to === undefined ? null : quoteOf(this.chat.past.quoted(room, message.reply_to), message.reply_to);
+      items.push({ key: `m${message.seq}`, value: { kind: "message", message, first, mine, named, hidden, me: this.chat.me.name, quote } });
       day = today;
       before = message;
     }
+    let mine = !room.newer && before?.from.id === this.chat.me.id;
     for (const draft of this.chat.outbox.of(room.name)) {
-      const quote = draft.reply_to === undefined ? null : quoteOf(this.chat.quoted(room, draft.reply_to), draft.reply_to);
-      items.push({ key: `c${draft.client_id}`, value: { kind: "draft", draft, failed: draft.failed, quote } });
+      const quote = draft.reply_to === undefined ? null : quoteOf(this.chat.past.quoted(room, draft.reply_to), draft.reply_to);
+      items.push({ key: `c${draft.client_id}`, value: { kind: "draft", draft, by: mine ? null : this.chat.me, failed: draft.failed, quote } });
+      mine = true;
     }
     return items;
   }
@@ -167,10 +173,19 @@ export class Timeline {
 
   private scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.scroll;
-    this.atEnd = scrollHeight - scrollTop - clientHeight < 40;
+    const below = scrollHeight - scrollTop - clientHeight;
+    this.atEnd = below < 40 && this.room?.newer !== true;
     this.reading();
     this.place();
     this.nearTop();
+    if (below < 400 && this.room?.newer) void this.younger();
+  }
+
+  private async younger(): Promise<void> {
+    if (this.fetching) return;
+    this.fetching = true;
+    await this.chat.past.younger();
+    this.fetching = false;
   }
 
   private nearTop(): void {
@@ -180,21 +195,19 @@ export class Timeline {
   private async older(): Promise<boolean> {
     if (this.fetching || !this.room?.loaded) return false;
     this.fetching = true;
-    const more = await this.chat.older();
+    const more = await this.chat.past.older();
     this.fetching = false;
     return more;
   }
 
-  /** Goes to a message, reading backwards until it is there. */
+  /** Goes to a message, wherever in the log it stands. */
   private async jump(seq: number): Promise<void> {
-    for (let tries = 0; tries < 20 && this.room && !this.room.message(seq); tries++) {
-      if (!(await this.older())) break;
-    }
+    if (!this.room?.message(seq) && !(await this.chat.past.turn(seq))) return;
     this.atEnd = false;
     this.render();
     const element = this.rows.element(`m${seq}`);
     if (!element) {
-      this.wishes.notice("That message is too far back.");
+      this.wishes.notice("That message is gone.");
       return;
     }
     element.scrollIntoView({ block: "center" });
@@ -332,6 +345,7 @@ export class Timeline {
     show(".edit", mine);
     show(".delete", mine || moderates);
     mark(this.bar, "aria-label", `Message of ${shown(message.from)}`);
-    this.bar.style.top = `${Math.max(4, box.top - frame.top - 14)}px`;
+    // Above the message and not over what is read; a line's end of the one before may be covered.
+    this.bar.style.top = `${Math.max(4, box.top - frame.top - this.bar.offsetHeight + 8)}px`;
   }
 }

@@ -60,7 +60,9 @@ export interface Entry {
   on?: boolean;
   topic?: string;
   kind?: RoomSummary["kind"];
-  user?: User;
+  /** A member; of `message:blanked` the id of whom it is about. */
+  user?: User | string;
+  through?: number;
   role?: "owner" | "moderator" | "member";
   muted_until?: string;
 }

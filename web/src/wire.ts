@@ -18,6 +18,8 @@ export interface Listener {
 
 /** Every request is answered within 8 s (section 3); after this the line is as good as lost. */
 const PATIENCE = 10_000;
+/** A machine that slept asks whether its line still holds; a server answers `ping` at once. */
+const PROOF = 5_000;
 
 export class Wire {
   private socket: Socket;
@@ -92,11 +94,18 @@ export class Wire {
     this.socket.disconnect();
   }
 
-  /** The machine woke, or somebody looks: not after the pause that was begun for nobody. */
+  /** The machine woke, or somebody looks: not after the pause that was begun for nobody, nor over a line that is dead. */
   private hurry = (): void => {
-    if (document.visibilityState === "visible" && navigator.onLine && !this.socket.connected && this.refused === 0) {
-      this.socket.disconnect().connect();
+    if (document.visibilityState !== "visible" || !navigator.onLine || this.refused > 0) return;
+    const { socket } = this;
+    if (!socket.connected) {
+      socket.disconnect().connect();
+      return;
     }
+    const asked = socket.id;
+    socket.timeout(PROOF).emitWithAck("ping", {}).catch(() => {
+      if (socket.connected && socket.id === asked) socket.disconnect().connect();
+    });
   };
 
   private refusedWith(message: string): void {
@@ -129,8 +138,12 @@ export class Wire {
       this.listener.state("offline");
       clearTimeout(this.timer);
       this.timer = window.setTimeout(() => this.socket.connect(), failure.retryAfter ?? 3_000);
+    } else if (failure.code === "unauthorized") {
+      void this.session.why().then((why) => {
+        this.over(why?.code === "banned" ? why.message : "your session has ended; log in again");
+      });
     } else {
-      this.over(failure.code === "unauthorized" ? "your session has ended; log in again" : failure.message);
+      this.over(failure.message);
     }
   }
 

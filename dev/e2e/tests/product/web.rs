@@ -56,6 +56,27 @@ async fn member(server: &Server, teller: &Account, verb: &str, rest: &str) -> Va
             }
             Value::Null
         }
+        "answer" => {
+            let (to, text) = rest.split_once(' ').expect("what is answered, and with what");
+            let wanted = format!("line {to} of many");
+            let read = async |around: u64| {
+                let page = teller.api.get(&format!("/rooms/lobby/messages?limit=200&around={around}")).await.ok();
+                page["messages"].as_array().expect("messages").clone()
+            };
+            let around = to.parse::<u64>().expect("a number");
+            let found = read(around).await.into_iter().find(|m| m["text"] == json!(wanted)).expect("it was said");
+            let answer = json!({"text": text, "reply_to": found["seq"]});
+            teller.api.post("/rooms/lobby/messages", &answer).await.ok();
+            Value::Null
+        }
+        "erase" => {
+            commanded(server, &["user", "erase", teller.name(), "--texts"]).await;
+            Value::Null
+        }
+        "ban" => {
+            commanded(server, &["ban", "add", rest]).await;
+            Value::Null
+        }
         "token" => json!(teller.token),
         "hostile" => {
             teller.api.patch("/me", &json!({"display_name": "<b>bold</b><img src=x>"})).await.ok();
@@ -73,6 +94,12 @@ async fn member(server: &Server, teller: &Account, verb: &str, rest: &str) -> Va
         "scene" => scene(server, teller).await,
         other => panic!("the story asks for `{other}`"),
     }
+}
+
+/// What an administrator does at the shell.
+async fn commanded(server: &Server, args: &[&str]) {
+    let output = server.command(args).await;
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A room as it may look, for the pictures; gives who is to be shown.
@@ -158,6 +185,36 @@ async fn the_pages_are_accessible_on_phone_and_desktop_dark_and_light() {
 #[tokio::test]
 async fn accounts_tabs_and_ended_sessions_at_the_page() {
     story("account").await;
+}
+
+#[tokio::test]
+async fn an_erased_users_texts_leave_the_page_while_it_is_watched() {
+    story("erased").await;
+}
+
+#[tokio::test]
+async fn the_page_keeps_little_of_a_long_past_and_reaches_all_of_it() {
+    story("far").await;
+}
+
+#[tokio::test]
+async fn a_private_room_says_who_lets_one_in() {
+    story("invitation").await;
+}
+
+#[tokio::test]
+async fn who_is_banned_at_the_page_is_told_so() {
+    story("banned").await;
+}
+
+#[tokio::test]
+async fn who_is_in_no_room_is_shown_those_there_are() {
+    story("welcome").await;
+}
+
+#[tokio::test]
+async fn code_and_emphasis_are_shown_and_no_markup_is_read() {
+    story("markdown").await;
 }
 
 #[tokio::test]
