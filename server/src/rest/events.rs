@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -27,8 +27,8 @@ use crate::cluster::wire::Topic;
 use crate::service::{Caller, accounts, history, rooms, sync};
 use crate::storage::RoomId;
 
-/// A token that has ended is noticed after so long at the latest, and a lost stir repaired.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// A token that has ended is noticed after so long at the latest, however busy the room is, and a lost stir repaired.
+const LOOK_AGAIN: Duration = Duration::from_millis(1_500);
 /// A comment keeps proxies from closing a silent stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -70,6 +70,7 @@ pub async fn events(
         epoch,
         after,
         stirs,
+        looked: Instant::now(),
         ready: VecDeque::new(),
         over: false,
         _slot: slot,
@@ -96,6 +97,8 @@ struct Follower {
     epoch: Epoch,
     after: Seq,
     stirs: Receiver<Stir>,
+    /// When the token was looked at last.
+    looked: Instant,
     // One reply of `room:sync`, so 48 KiB at most.
     ready: VecDeque<Event>,
     over: bool,
@@ -113,11 +116,24 @@ impl Follower {
             if self.over {
                 return None;
             }
+            // Also of a reader that was away for long in the middle of much to read.
+            if self.looked.elapsed() >= LOOK_AGAIN {
+                self.look().await;
+                continue;
+            }
             match self.read().await {
                 Ok(true) => {}
                 Ok(false) => self.wait().await,
                 Err(body) => self.end(&body),
             }
+        }
+    }
+
+    /// Looks whether the token still is good.
+    async fn look(&mut self) {
+        match accounts::authenticate(&self.rest.services, &self.token).await {
+            Ok(caller) => (self.caller, self.looked) = (caller, Instant::now()),
+            Err(error) => self.end(&error.body()),
         }
     }
 
@@ -157,9 +173,9 @@ impl Follower {
         Event::default().id(self.id_of(entry.seq)).event(entry.body.name()).json_data(entry).ok()
     }
 
-    /// Until something may be new. On the way the token is looked at again.
+    /// Until something may be new, or the token must be looked at again.
     async fn wait(&mut self) {
-        let again = tokio::time::sleep(LOOK_AGAIN);
+        let again = tokio::time::sleep(LOOK_AGAIN.saturating_sub(self.looked.elapsed()));
         tokio::pin!(again);
         loop {
             tokio::select! {
@@ -168,8 +184,8 @@ impl Follower {
                     Ok(Stir::Any) => return,
                     Ok(Stir::Room(_)) => {}
                     Ok(Stir::Authority) => break,
-                    Err(RecvError::Lagged(_)) => return,
-                    Err(RecvError::Closed) => break,
+                    // What was missed may have been about authority.
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => break,
                 },
                 () = &mut again => break,
                 () = self.rest.drain.cancelled() => {
@@ -179,9 +195,6 @@ impl Follower {
                 }
             }
         }
-        match accounts::authenticate(&self.rest.services, &self.token).await {
-            Ok(caller) => self.caller = caller,
-            Err(error) => self.end(&error.body()),
-        }
+        self.look().await;
     }
 }

@@ -20,9 +20,10 @@ async fn by_access_token(s: &Services, token: &str) -> Result<Caller> {
     let now = s.now();
     let claims = s.auth.verify(token, now)?;
     let ended = Error::Unauthorized("the session has ended; log in again");
-    let session = s.store.session(&claims.sid, now).await?.filter(|row| row.user == claims.sub).ok_or(ended.clone())?;
-    let row = s.store.user(session.user).await?.ok_or(ended)?;
+    // The signature proves who asks. A ban ends all sessions, so it is looked at first: who is kept out is told so.
+    let row = s.store.user(claims.sub).await?.ok_or(ended.clone())?;
     enter::not_banned(s, &row)?;
+    let session = s.store.session(&claims.sid, now).await?.filter(|row| row.user == claims.sub).ok_or(ended)?;
     Ok(Caller {
         user: row.user,
         role: row.role,
