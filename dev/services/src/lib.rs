@@ -1,5 +1,5 @@
 //! Private instances of real services, each on a free port of 127.0.0.1 and in a temporary folder of its own:
-//! [`Postgres`], [`Redis`], [`Nginx`], [`HaProxy`], [`Alertmanager`]. They end with the process that started them, however that ends
+//! [`Postgres`], [`Redis`], [`Nginx`], [`HaProxy`], [`Alertmanager`], [`Prometheus`]. They end with the process that started them, however that ends
 //! ([`Guarded`]), and can be killed, stopped and started again on the same port, which is what tests of faults are
 //! about.
 //!
@@ -8,6 +8,7 @@
 mod alertmanager;
 mod guard;
 mod postgres;
+mod prometheus;
 mod proxy;
 mod redis;
 
@@ -21,6 +22,7 @@ use anyhow::{Context, Result, bail};
 pub use alertmanager::Alertmanager;
 pub use guard::Guarded;
 pub use postgres::{Postgres, Safety, create_database, has_postgres};
+pub use prometheus::Prometheus;
 pub use proxy::{HaProxy, Nginx, haproxy_accepts, nginx_accepts};
 pub use redis::{Mode, Redis};
 
