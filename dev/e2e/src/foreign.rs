@@ -120,6 +120,13 @@ impl Foreign {
         Some(foreign)
     }
 
+    /// Starts npm's client on `/admin`.
+    pub async fn watching(test: &str, url: &str, token: &str, transports: &[&str]) -> Option<Self> {
+        let mut foreign = Self::run(Language::Node.needed_by(test)?);
+        foreign.tell(&json!({"url": url, "token": token, "namespace": "/admin", "transports": transports})).await;
+        Some(foreign)
+    }
+
     /// As [`Self::start`] with npm's client, which trusts an authority of ours besides.
     pub async fn trusting(ca: &Path, test: &str, url: &str, token: &str, transports: &[&str]) -> Option<Self> {
         let mut command = Language::Node.needed_by(test)?;

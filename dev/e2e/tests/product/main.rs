@@ -5,6 +5,7 @@
 mod authority;
 mod bots;
 mod commands;
+mod dashboard;
 mod deletion;
 mod disk;
 mod exits;
@@ -34,6 +35,7 @@ mod tail;
 mod terminal;
 mod terminal_state;
 mod tls;
+mod watching;
 mod web;
 mod webhooks;
 mod webhooks_alertmanager;
