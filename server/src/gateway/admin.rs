@@ -95,6 +95,7 @@ async fn check(gateway: &Gateway, places: &Arc<Semaphore>, connect: Connect) -> 
             let websocket = socket.transport_type() == TransportType::Websocket;
             let error = match refused {
                 Refused::Told(error) => {
+                    tracing::debug!(code = %error.code, "a watcher was refused");
                     if transport.refused() {
                         transport.drop_now(websocket);
                     }

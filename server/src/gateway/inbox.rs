@@ -184,7 +184,7 @@ fn send(gateway: &Arc<Gateway>, conn: &Arc<Conn>, channels: &Channels, answer: A
     let Answer { payload, refused } = answer;
     gateway.services.counters.answered(Edge::Socket, at.elapsed(), refused);
     if let Some(code) = refused {
-        tracing::debug!(conn = conn.id.0, req_id = ?channels.req_id, %code, "a request was refused");
+        tracing::debug!(conn = conn.id.0, req_id = channels.req_id.as_deref(), %code, "a request was refused");
     }
     gateway.heed(conn, conn.reply(channels, &payload));
 }

@@ -102,6 +102,7 @@ pub(super) async fn connect(gateway: Arc<Gateway>, connect: Connect) -> std::res
             Ok(())
         }
         Err(Refused::Told(error)) => {
+            tracing::debug!(code = %error.code, "a connection was refused");
             if transport.refused() {
                 transport.drop_now(websocket);
             }

@@ -104,7 +104,11 @@ async fn by_password(s: &Services, origin: &Origin, req: rest::Login) -> Result<
         None => (None, None),
     };
     let right = s.auth.hasher().verify(req.password, hash).await?;
-    let Some(row) = row.filter(|_| right) else { return Err(WRONG) };
+    let Some(row) = row.filter(|_| right) else {
+        // From where, for who blocks addresses. Not the name: people type their password there.
+        tracing::info!(address = %origin.address, "a wrong name or password");
+        return Err(WRONG);
+    };
     throttle::right(s, &key).await?;
     open(s, origin, row).await
 }
