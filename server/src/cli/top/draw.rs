@@ -72,7 +72,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, look: Look) {
     let [audit, slow, nodes] = if area.width >= 110 {
         Layout::horizontal([Constraint::Fill(5), Constraint::Length(26), Constraint::Fill(3)]).areas(end)
     } else {
-        let [audit, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Max(32)]).areas(end);
+        let [audit, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Max(39)]).areas(end);
         let [slow, nodes] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
         [audit, slow, nodes]
     };
@@ -184,7 +184,7 @@ fn curve(
     let line = vec![
         Span::styled(format!("{what} "), look.quiet()),
         Span::styled(now, look.strong()),
-        Span::styled(format!("  of {all} in all"), look.quiet()),
+        Span::styled(format!("  total {all}"), look.quiet()),
     ];
     frame.render_widget(Line::from(line), title);
     let newest: Vec<u64> = values.rev().take(usize::from(below.width)).collect();
@@ -197,27 +197,63 @@ fn panel(title: String, look: Look) -> Block<'static> {
         .borders(Borders::TOP)
         .border_type(BorderType::Plain)
         .border_style(look.quiet())
-        .title(Span::styled(title, look.strong()))
+        // On the border, whose dimness would hold for it as well.
+        .title(Span::styled(title, look.strong().remove_modifier(Modifier::DIM)))
 }
 
-/// A table of what fits; the title says how many there are where not all fit.
+/// A table of what fits; the title says how many there are where not all fit. `row` is told how wide the column is that
+/// takes what the others leave.
 fn table<'a, T: 'a>(
     frame: &mut Frame<'_>,
     area: Rect,
     (title, header): (&str, &'static str),
     items: &[T],
     widths: Vec<Constraint>,
-    row: impl Fn(&T) -> Row<'static>,
+    row: impl Fn(&T, usize) -> Row<'static>,
     look: Look,
 ) {
-    let room = usize::from(area.height.saturating_sub(2));
+    let inside = usize::from(area.height.saturating_sub(1));
+    // Where there is hardly a line, what is there says more than the names of its columns.
+    let headed = inside > 2 || items.len() < inside;
+    let room = inside.saturating_sub(usize::from(headed));
     let more = if items.len() > room { format!(", {room} of {}", items.len()) } else { String::new() };
     // A gap to the panel on the right.
     let area = Rect { width: area.width.saturating_sub(1), ..area };
-    let header = Row::new(header.split(' ').map(str::to_owned)).style(look.quiet());
-    let rows = items.iter().take(room).map(row);
-    let table = Table::new(rows, widths).header(header).block(panel(format!("{title}{more} "), look));
+    let fixed = |width: &Constraint| match width {
+        Constraint::Length(n) | Constraint::Max(n) => n + 1,
+        _ => 0,
+    };
+    let left = usize::from(area.width.saturating_sub(widths.iter().map(fixed).sum()));
+    let rows = items.iter().take(room).map(|item| row(item, left));
+    let mut table = Table::new(rows, widths).block(panel(format!("{title}{more} "), look));
+    if headed {
+        table = table.header(Row::new(header.split(' ').map(str::to_owned)).style(look.quiet()));
+    }
     frame.render_widget(table, area);
+}
+
+/// A text in so many columns; one that is cut says so.
+fn fit(text: &str, columns: usize) -> String {
+    if Span::raw(text).width() <= columns {
+        return text.to_owned();
+    }
+    let mut cut = String::new();
+    for c in text.chars() {
+        cut.push(c);
+        if Span::raw(&cut).width() >= columns {
+            cut.pop();
+            break;
+        }
+    }
+    cut + "…"
+}
+
+/// An address in so many columns: what is cut is the host, never the port.
+fn fit_address(address: &str, columns: usize) -> String {
+    match address.rsplit_once(':') {
+        Some((host, port)) if columns > port.len() + 2 => format!("{}:{port}", fit(host, columns - port.len() - 1)),
+        _ => fit(address, columns),
+    }
 }
 
 fn draw_people(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
@@ -234,10 +270,10 @@ fn draw_people(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
         Constraint::Length(3),
         Constraint::Length(7),
     ];
-    let row = |p: &&Person| {
+    let row = |p: &&Person, left: usize| {
         let style = if p.queue_bytes > 0 { look.strong() } else { Style::new() };
         Row::new([
-            p.user.to_string(),
+            fit(p.user.as_str(), left),
             if p.transport == "websocket" { "ws" } else { "poll" }.to_owned(),
             bytes(p.queue_bytes),
             short(p.queue_packets),
@@ -256,8 +292,8 @@ fn draw_rooms(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
         Sort::Size => "rooms by followers",
     };
     let widths = vec![Constraint::Fill(1), Constraint::Length(6), Constraint::Length(7), Constraint::Length(5)];
-    let row = |r: &&RoomLoad| {
-        Row::new([r.room.to_string(), rate(r.per_second), short(r.entries), short(r.followers)])
+    let row = |r: &&RoomLoad, left: usize| {
+        Row::new([fit(r.room.as_str(), left), rate(r.per_second), short(r.entries), short(r.followers)])
             .style(if r.per_second > 0.0 { look.strong() } else { Style::new() })
     };
     table(frame, area, (title, "room /s entries conns"), &state.rooms(), widths, row, look);
@@ -266,14 +302,14 @@ fn draw_rooms(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
 fn draw_audit(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
     let lines: Vec<&AuditLine> = state.audit().collect();
     let widths = vec![Constraint::Length(8), Constraint::Max(10), Constraint::Fill(1)];
-    let row = |line: &&AuditLine| {
+    let row = |line: &&AuditLine, left: usize| {
         let at = line.at.to_string();
         let detail = line.detail.as_deref().map(|detail| format!(" ({})", visible_line(detail)));
         let (action, subject) = (visible_line(&line.action), visible_line(&line.subject));
         Row::new([
             at.get(11..19).unwrap_or_default().to_owned(),
-            line.actor.as_ref().map_or("(machine)".to_owned(), |user| user.name.to_string()),
-            format!("{action} {subject}{}", detail.unwrap_or_default()),
+            line.actor.as_ref().map_or("(machine)".to_owned(), |user| fit(user.name.as_str(), 10)),
+            fit(&format!("{action} {subject}{}", detail.unwrap_or_default()), left),
         ])
     };
     table(frame, area, ("audit", "time who what"), &lines, widths, row, look);
@@ -281,19 +317,20 @@ fn draw_audit(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
 
 fn draw_slow(frame: &mut Frame<'_>, area: Rect, tick: &Tick, look: Look) {
     let widths = vec![Constraint::Length(8), Constraint::Fill(1)];
-    let row = |slow: &chat_common::event::admin::SlowReader| {
+    let row = |slow: &chat_common::event::admin::SlowReader, left: usize| {
         let at = slow.at.to_string();
-        Row::new([at.get(11..19).unwrap_or_default().to_owned(), slow.user.to_string()])
+        Row::new([at.get(11..19).unwrap_or_default().to_owned(), fit(slow.user.as_str(), left)])
     };
     table(frame, area, ("slow readers cut", "time user"), &tick.slow, widths, row, look);
 }
 
 fn draw_nodes(frame: &mut Frame<'_>, area: Rect, tick: &Tick, look: Look) {
-    let widths = vec![Constraint::Length(9), Constraint::Fill(1), Constraint::Length(8)];
-    let row = |node: &NodeInfo| {
+    let widths = vec![Constraint::Length(9), Constraint::Fill(1), Constraint::Length(7)];
+    let row = |node: &NodeInfo, left: usize| {
         let id: String = visible_line(&node.node).chars().take(8).collect();
         let mark = if node.own { "*" } else { " " };
-        Row::new([format!("{mark}{id}"), visible_line(&node.address), visible_line(&node.version)])
+        let (address, version) = (visible_line(&node.address), visible_line(&node.version));
+        Row::new([format!("{mark}{id}"), fit_address(&address, left), fit(&version, 7)])
     };
     table(frame, area, ("nodes, * this one", "node address version"), &tick.nodes, widths, row, look);
 }
@@ -366,6 +403,7 @@ fn rate(n: f64) -> String {
 fn bytes(n: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match UNITS.iter().find(|(size, _)| n >= *size) {
+        Some((size, unit)) if n >= size * 100 => format!("{} {unit}", n / size),
         Some((size, unit)) => format!("{:.1} {unit}", n as f64 / *size as f64),
         None => format!("{n} B"),
     }
