@@ -9,6 +9,8 @@ type Part = Node | string;
 
 /** Emphasis within emphasis is read so deep; below, a text is plain. */
 const DEEP = 5;
+/** Marks looked at for the end of an emphasis: a text of nothing else must not hold up the page. */
+const TRIES = 40;
 const ADDRESS = /https?:\/\/[^\s<>"'`⟨⟩]+/iuy;
 const CALLED = /@~?[a-z0-9_][a-z0-9_.~-]*/iuy;
 const LETTER = /[\p{L}\p{N}]/u;
@@ -133,7 +135,8 @@ function emphasis(text: string, at: number, before: string, me: string, deep: nu
     const from = at + mark.length;
     const first = text[from] ?? " ";
     if (/\s/u.test(first) || mark.includes(first)) continue;
-    for (let end = text.indexOf(mark, from); end >= 0; end = text.indexOf(mark, end + mark.length)) {
+    let end = text.indexOf(mark, from);
+    for (let tries = 0; end >= 0 && tries < TRIES; tries++, end = text.indexOf(mark, end + mark.length)) {
       const after = text[end + mark.length] ?? " ";
       if (/\s/u.test(text[end - 1] ?? " ") || LETTER.test(after) || mark.includes(after)) continue;
       const inner = inline(text.slice(from, end), me, deep + 1);

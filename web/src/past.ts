@@ -41,10 +41,10 @@ export class Past {
     try {
       const page = await this.chat.request<Page>("history:get", { room: room.name, after: last.seq, limit: FURTHER });
       if (room.messages.at(-1)?.seq === last.seq) room.younger(page);
+      this.screen.changed();
     } catch (error) {
       this.chat.failed(error);
     }
-    this.screen.changed();
   }
 
   /** Puts the messages around one, or the latest, in the place of those that are shown. */

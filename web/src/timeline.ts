@@ -97,6 +97,7 @@ export class Timeline {
     this.place();
     this.reading();
     if (!this.atEnd || this.scroll.scrollHeight <= this.scroll.clientHeight) this.nearTop();
+    this.nearEnd();
   }
 
   /** Looks at the last message. */
@@ -178,7 +179,12 @@ export class Timeline {
     this.reading();
     this.place();
     this.nearTop();
-    if (below < 400 && this.room?.newer) void this.younger();
+    this.nearEnd();
+  }
+
+  private nearEnd(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroll;
+    if (scrollHeight - scrollTop - clientHeight < 400 && this.room?.newer && this.chat.state === "online") void this.younger();
   }
 
   private async younger(): Promise<void> {

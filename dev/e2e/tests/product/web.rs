@@ -120,7 +120,8 @@ async fn scene(server: &Server, ana: &Account) -> Value {
     let first = kim.say("lobby", "Good morning! The release goes out at ten.").await;
     raj.say("lobby", "Notes are at https://example.org/releases/1.2 (draft).").await;
     let plan = ana.say("lobby", "I drain the nodes one by one:\n1. node 1\n2. node 2, after ten minutes").await;
-    let answer = json!({"text": "Sounds right. I watch the alerts.", "reply_to": plan});
+    let answer =
+        json!({"text": "Sounds right. `chat-server doctor` finds nothing, I watch the alerts.", "reply_to": plan});
     bob.api.post("/rooms/lobby/messages", &answer).await.ok();
     kim.say("lobby", "xin chào, I take the second one").await;
     ana.say("lobby", "thanks!").await;
