@@ -30,6 +30,8 @@ pub struct Everyone {
     peers: BTreeMap<u64, Peer>,
     /// What holds for who is present anywhere.
     merged: HashMap<UserId, State>,
+    /// Counts the comings and goings.
+    moves: u64,
     /// Users for whom something else may hold than before.
     changed: HashSet<UserId>,
 }
@@ -83,6 +85,11 @@ impl Everyone {
     /// Everyone present, in no order.
     pub fn ids(&self) -> impl Iterator<Item = UserId> + '_ {
         self.merged.keys().copied()
+    }
+
+    /// As long as it is the same, the same users are present.
+    pub fn moves(&self) -> u64 {
+        self.moves
     }
 
     /// How many are present.
@@ -219,13 +226,10 @@ impl Everyone {
             return;
         }
         self.changed.insert(user);
-        match best {
-            Some(state) => {
-                self.merged.insert(user, state);
-            }
-            None => {
-                self.merged.remove(&user);
-            }
-        }
+        let (is, was) = match best {
+            Some(state) => (true, self.merged.insert(user, state).is_some()),
+            None => (false, self.merged.remove(&user).is_some()),
+        };
+        self.moves += u64::from(is != was);
     }
 }

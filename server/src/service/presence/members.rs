@@ -18,15 +18,26 @@ const MAX: usize = 1_000_000;
 /// The copies.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    rooms: HashMap<RoomId, (Timestamp, Arc<HashSet<UserId>>)>,
+    rooms: HashMap<RoomId, Remembered>,
     held: usize,
 }
 
+#[derive(Debug)]
+struct Remembered {
+    read_at: Timestamp,
+    members: Arc<HashSet<UserId>>,
+    /// How many of them are present, and the [`Everyone::moves`] it was counted at.
+    present: Option<(u64, u32)>,
+}
+
 impl Members {
-    fn get(&self, room: RoomId, now: Timestamp) -> Option<Arc<HashSet<UserId>>> {
-        let (read_at, members) = self.rooms.get(&room)?;
+    fn get(&mut self, room: RoomId, now: Timestamp) -> Option<Arc<HashSet<UserId>>> {
+        self.fresh(room, now).map(|copy| Arc::clone(&copy.members))
+    }
+
+    fn fresh(&mut self, room: RoomId, now: Timestamp) -> Option<&mut Remembered> {
         // A clock that was set back makes a copy look young for ever: it must not be from the future either.
-        (now >= *read_at && now.since(*read_at) < FRESH).then(|| Arc::clone(members))
+        self.rooms.get_mut(&room).filter(|copy| now >= copy.read_at && now.since(copy.read_at) < FRESH)
     }
 
     fn put(&mut self, room: RoomId, members: Arc<HashSet<UserId>>, now: Timestamp) {
@@ -37,13 +48,14 @@ impl Members {
         self.forget(room);
         // One more for the room itself, so that empty ones count.
         self.held += members.len() + 1;
-        self.rooms.insert(room, (now, members));
+        self.rooms.insert(room, Remembered { read_at: now, members, present: None });
     }
 
     /// Brings a copy up to date, so that many joins do not make the room be read as often.
     pub fn change(&mut self, room: RoomId, user: UserId, member: bool) {
-        if let Some((_, members)) = self.rooms.get_mut(&room) {
-            let members = Arc::make_mut(members);
+        if let Some(copy) = self.rooms.get_mut(&room) {
+            copy.present = None;
+            let members = Arc::make_mut(&mut copy.members);
             let before = members.len();
             if member {
                 members.insert(user);
@@ -56,8 +68,8 @@ impl Members {
 
     /// Reads it anew the next time.
     pub fn forget(&mut self, room: RoomId) {
-        if let Some((_, members)) = self.rooms.remove(&room) {
-            self.held = self.held.saturating_sub(members.len() + 1);
+        if let Some(copy) = self.rooms.remove(&room) {
+            self.held = self.held.saturating_sub(copy.members.len() + 1);
         }
     }
 }
@@ -73,11 +85,23 @@ pub(in crate::service) async fn of_room(s: &Services, room: RoomId) -> Result<Ar
     Ok(members)
 }
 
-/// How many of a room are present.
+/// How many of a room are present. Counted anew only after somebody came or went: when thousands come back at once, all
+/// of whom are still present, it is counted once.
 pub(in crate::service) async fn count(s: &Services, room: RoomId) -> Result<u32> {
     let members = of_room(s, room).await?;
-    let inner = s.presence.lock();
-    Ok(u32::try_from(both(&inner.everyone, &members).count()).unwrap_or(u32::MAX))
+    let now = s.now();
+    let mut inner = s.presence.lock();
+    let moves = inner.everyone.moves();
+    let known = inner.members.fresh(room, now).and_then(|copy| copy.present);
+    if let Some((_, count)) = known.filter(|(at, _)| *at == moves) {
+        return Ok(count);
+    }
+    let count = u32::try_from(both(&inner.everyone, &members).count()).unwrap_or(u32::MAX);
+    // Who joined or left meanwhile made another copy.
+    if let Some(copy) = inner.members.fresh(room, now).filter(|copy| Arc::ptr_eq(&copy.members, &members)) {
+        copy.present = Some((moves, count));
+    }
+    Ok(count)
 }
 
 /// Who is present and a member; walks the smaller of the two.
@@ -111,6 +135,9 @@ mod tests {
         let copy = members.get(RoomId(1), at(0)).unwrap();
         assert!(copy.contains(&UserId::from_bits(99)) && !copy.contains(&UserId::from_bits(3)));
         assert_eq!((copy.len(), members.held), (20, 21));
+        members.fresh(RoomId(1), at(0)).unwrap().present = Some((7, 20));
+        members.change(RoomId(1), UserId::from_bits(98), true);
+        assert_eq!(members.fresh(RoomId(1), at(0)).unwrap().present, None, "a join is counted");
         members.forget(RoomId(1));
         assert_eq!(members.held, 0);
         let large = set(600_000);

@@ -27,7 +27,7 @@ macro_rules! every_story {
             messages: a_message_is_sent_and_read, duplicates_at_once_are_one, every_log_is_whole,
                 edits_and_deletes_blank_the_text, reactions_add_up, history_turns_pages, unread_is_counted,
                 sending_needs_the_right;
-            rooms: rooms_are_found_by_who_may, members_come_and_go, rooms_change, a_deleted_room_is_gone;
+            rooms: rooms_are_found_by_who_may, members_come_and_go, members_page_by_name, rooms_change, a_deleted_room_is_gone;
             moderation: rank_decides, removals_are_told_and_kept, moderators_delete, the_owner_of_the_machine_acts;
             accounts: names_are_given_once, refresh_tokens_rotate, sessions_end, tokens_invitations_blocks;
             nodes: leases_run_out, a_lease_that_ran_out_is_renewed_until_it_is_taken, guesses_are_counted_together,

@@ -43,6 +43,34 @@ pub async fn rooms_are_found_by_who_may(store: Arc<dyn Store>) {
     assert_eq!(access.membership.unwrap().role, Role::Owner);
 }
 
+/// Pages of members are in the order of names, whether most users are in the room or the first of them are not.
+pub async fn members_page_by_name(store: Arc<dyn Store>) {
+    let mut ids = Vec::new();
+    for n in 0..24 {
+        ids.push(user(&store, &format!("user{n:02}")).await);
+    }
+    let hall = make_room(&store, ids[23], "hall", RoomKind::Public).await;
+    // The later names first, so that the first steps by name meet nobody of the room; then all.
+    for joined in [12..23, 0..12] {
+        for n in joined.clone().rev() {
+            store.join(ids[n], &hall, 200, start()).await.unwrap();
+        }
+        let id = store.access(ids[23], &hall, start()).await.unwrap().unwrap().room.id;
+        let wanted: Vec<String> = (if joined.start == 0 { 0 } else { 12 }..24).map(|n| format!("user{n:02}")).collect();
+        for limit in [1, 2, 5, 50] {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page = store.members(id, after.clone(), limit).await.unwrap();
+                let Some(last) = page.last() else { break };
+                assert!(page.len() <= limit as usize);
+                after = Some(last.user.name.clone());
+                found.extend(page.into_iter().map(|m| m.user.name.to_string()));
+            }
+            assert_eq!(found, wanted, "pages of {limit}");
+        }
+    }
+}
+
 /// Joining, leaving, inviting; who follows an owner.
 pub async fn members_come_and_go(store: Arc<dyn Store>) {
     let (ana, bob, eve) = (user(&store, "ana").await, user(&store, "bob").await, user(&store, "eve").await);

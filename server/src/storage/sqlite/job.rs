@@ -1,5 +1,6 @@
 //! What the writer is given to do: a closure over its open transaction, and the place of the answer.
 
+use chat_common::UserId;
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -14,6 +15,8 @@ pub(super) struct Work<'a> {
 
 /// A unit of work of the writer.
 pub(super) trait Job: Send {
+    /// Whose message it appends, if it does that.
+    fn sender(&self) -> Option<UserId>;
     /// Whether a savepoint must stand around it.
     fn guarded(&self) -> bool;
     /// Does the work; what it gave is kept until [`Job::finish`]. The error that it gave, if any.
@@ -22,9 +25,18 @@ pub(super) trait Job: Send {
     fn finish(self: Box<Self>, failed: Option<&StoreError>);
 }
 
+/// How a job is run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// In a savepoint.
+    Guarded,
+    /// Without one: it looks before it writes. A message of this user.
+    Append(UserId),
+}
+
 /// A job made of a closure and the place of its answer.
 pub(super) struct Task<T, F> {
-    guarded: bool,
+    kind: Kind,
     work: Option<F>,
     result: Option<StoreResult<T>>,
     reply: oneshot::Sender<StoreResult<T>>,
@@ -37,12 +49,12 @@ where
     F: FnOnce(&mut Work<'_>) -> StoreResult<T> + Send + 'static,
 {
     pub fn boxed(
-        guarded: bool,
+        kind: Kind,
         work: F,
         reply: oneshot::Sender<StoreResult<T>>,
         permit: OwnedSemaphorePermit,
     ) -> Box<dyn Job> {
-        Box::new(Self { guarded, work: Some(work), result: None, reply, _permit: permit })
+        Box::new(Self { kind, work: Some(work), result: None, reply, _permit: permit })
     }
 }
 
@@ -51,8 +63,15 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Work<'_>) -> StoreResult<T> + Send + 'static,
 {
+    fn sender(&self) -> Option<UserId> {
+        match self.kind {
+            Kind::Append(sender) => Some(sender),
+            Kind::Guarded => None,
+        }
+    }
+
     fn guarded(&self) -> bool {
-        self.guarded
+        matches!(self.kind, Kind::Guarded)
     }
 
     fn run(&mut self, work: &mut Work<'_>) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ use crate::storage::{
 impl Log for SqliteStore {
     async fn append(&self, message: Append) -> StoreResult<Appended> {
         let hash = secret::text_hash(&self.text_key, &message.text)?;
-        self.write_bare(move |work| append::append(work, message, &hash)).await
+        self.append_by(message.sender, move |work| append::append(work, message, &hash)).await
     }
 
     async fn find_sent(

@@ -11,6 +11,7 @@ mod authority;
 mod backup;
 mod cache;
 mod change;
+mod company;
 mod entry;
 mod erase;
 mod error;
@@ -58,7 +59,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chat_common::{Clock, Epoch};
+use chat_common::{Clock, Epoch, UserId};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -67,7 +68,7 @@ use super::{Commits, Store, StoreError, StoreResult};
 pub use archive::SqliteArchive;
 pub use backup::backup;
 pub use export::Export;
-use job::{Job, Message, Task, Work};
+use job::{Job, Kind, Message, Task, Work};
 use pool::Pool;
 pub use probe::probe;
 pub use restore::{Held, Restored, inspect, restore};
@@ -172,16 +173,17 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
     {
-        self.submit(|reply, permit| Task::boxed(true, move |work: &mut Work<'_>| f(work.conn), reply, permit)).await
+        self.submit(|reply, permit| Task::boxed(Kind::Guarded, move |work: &mut Work<'_>| f(work.conn), reply, permit))
+            .await
     }
 
-    /// A write that refuses before it writes and needs no savepoint.
-    async fn write_bare<T, F>(&self, f: F) -> StoreResult<T>
+    /// A message's write, which refuses before it writes and needs no savepoint.
+    async fn append_by<T, F>(&self, sender: UserId, f: F) -> StoreResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Work<'_>) -> StoreResult<T> + Send + 'static,
     {
-        self.submit(|reply, permit| Task::boxed(false, f, reply, permit)).await
+        self.submit(|reply, permit| Task::boxed(Kind::Append(sender), f, reply, permit)).await
     }
 
     async fn submit<T>(

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::Cache;
+use super::company::Company;
 use super::job::{Job, Message, Work};
 use super::{Durability, index, purge};
 use crate::storage::{Commits, StoreError, StoreResult};
@@ -53,6 +54,7 @@ pub(super) struct Writer {
     cache: Cache,
     vitals: Arc<Vitals>,
     durability: Durability,
+    company: Company,
     /// Jobs of the last batch.
     last: usize,
     waiting: Vec<oneshot::Sender<()>>,
@@ -83,6 +85,7 @@ impl Writer {
             cache: Cache::default(),
             vitals,
             durability,
+            company: Company::new(Instant::now()),
             last: 0,
             waiting: Vec::new(),
             backlog: Some(Instant::now()),
@@ -138,6 +141,7 @@ impl Writer {
         let mut done: Vec<Box<dyn Job>> = Vec::new();
         let mut next = Some(first);
         let started = Instant::now();
+        self.company.begin(started);
         let mut failed: Option<StoreError> = None;
         while let Some(message) = next.take() {
             match message {
@@ -168,6 +172,9 @@ impl Writer {
         {
             done.push(job);
             return Err(error.into());
+        }
+        if let Some(sender) = job.sender() {
+            self.company.took(sender, Instant::now());
         }
         let guarded = job.guarded();
         let outcome = if guarded { self.guard(job.as_mut()) } else { self.run_bare(job.as_mut()) };
@@ -237,17 +244,22 @@ impl Writer {
         }
     }
 
-    /// The next message of the same batch. It waits only where the last batch shows that more are on their way.
+    /// The next message of the same batch. It waits only where others sent lately, or where the last batch shows that
+    /// more are on their way.
     fn take_more(&self, taken: usize, started: Instant) -> Option<Message> {
-        if self.stop.is_some() || taken >= BATCH || started.elapsed() > FILL {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(started);
+        if self.stop.is_some() || taken >= BATCH || took > FILL {
             return None;
         }
         match self.queue.try_recv() {
             Ok(message) => Some(message),
-            Err(TryRecvError::Empty) if taken < self.last && started.elapsed() < LINGER => {
-                self.queue.recv_timeout(GAP).ok()
-            }
-            Err(_) => None,
+            Err(TryRecvError::Disconnected) => None,
+            Err(TryRecvError::Empty) => match self.company.patience(now).filter(|_| taken > 0) {
+                Some(left) => self.queue.recv_timeout(left).ok(),
+                None if taken < self.last && took < LINGER => self.queue.recv_timeout(GAP).ok(),
+                None => None,
+            },
         }
     }
 
