@@ -373,6 +373,10 @@ async fn damage_is_found_and_the_way_out_is_said() {
     let middle = torn.len() / 2 / 4_096 * 4_096;
     torn[middle..middle + 2_000].fill(0xee);
     std::fs::write(path(&dir), torn).unwrap();
-    let report = SqliteArchive::open(&path(&dir)).unwrap().verify(&|_, _, _| {}).await;
+    // Where it holds the schema it cannot even be opened.
+    let report = match SqliteArchive::open(&path(&dir)) {
+        Ok(archive) => archive.verify(&|_, _, _| {}).await,
+        Err(error) => Err(error),
+    };
     assert!(report.is_err() || report.is_ok_and(|report| !report.findings.is_empty()));
 }
