@@ -40,6 +40,11 @@ pub fn path(text: &str, x: i32, y: i32) -> Option<(String, bool)> {
 }
 
 fn block(text: &str, x: i32, y: i32) -> Option<String> {
+    // The eighths of which curves are made stand on the cell's ground.
+    if let Some(eighths) = ["▁", "▂", "▃", "▄", "▅", "▆", "▇"].iter().position(|part| *part == text) {
+        let high = LINE * (i32::try_from(eighths).unwrap_or(0) + 1) / 8;
+        return Some(format!("M{x} {}h{CELL}v{high}h-{CELL}z", y + LINE - high));
+    }
     let wide = match text {
         "█" => CELL,
         "▌" => CELL / 2,
@@ -59,6 +64,7 @@ mod tests {
         let (corner, stroke) = path("┌", 0, 0).unwrap_or_default();
         assert!(stroke && corner.contains(&format!("H{CELL}")) && corner.contains(&format!("V{LINE}")), "{corner}");
         assert_eq!(path("▌", 0, 0).map(|(_, stroke)| stroke), Some(false));
+        assert_eq!(path("▄", 0, 0), Some((format!("M0 {}h{CELL}v{}h-{CELL}z", LINE / 2, LINE / 2), false)));
         assert_eq!(path("x", 0, 0), None);
     }
 }
