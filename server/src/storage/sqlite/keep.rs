@@ -138,8 +138,8 @@ fn blank(
     }
     let (by, _) = entry::add(conn, room, NOBODY, None, &Body::Blanked { through, user }, at)?;
     index::in_bulk(conn, || {
-        let there = found.iter().filter(|(_, target)| !target.deleted);
-        there.map(|(seq, target)| change::blank(conn, room, *seq, target, by)).collect::<StoreResult<()>>()
+        let mut there = found.iter().filter(|(_, target)| !target.deleted);
+        there.try_for_each(|(seq, target)| change::blank(conn, room, *seq, target, by))
     })?;
     Ok(Blanked { messages, change: Some(told(conn, room, Some(by))?), through })
 }
