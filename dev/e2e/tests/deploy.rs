@@ -38,7 +38,9 @@ fn the_unit_and_the_image_start_what_there_is_with_closed_doors() {
     let unit = balance::deployed("systemd/chat-server.service");
     let command = unit.lines().find_map(|l| l.strip_prefix("ExecStart=/usr/bin/chat-server ")).expect("an ExecStart");
     assert_eq!(command, "--config /etc/chat-server/chat-server.toml");
-    for needed in ["Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "WatchdogSec=", "StateDirectory=chat-server"] {
+    for needed in
+        ["Type=notify", "ExecReload=/bin/sh -c \"kill -HUP $MAINPID\"", "WatchdogSec=", "StateDirectory=chat-server"]
+    {
         assert!(unit.lines().any(|l| l.starts_with(needed)), "{needed}");
     }
     let image = balance::deployed("compose/Dockerfile");

@@ -245,3 +245,42 @@ async fn the_clients_own_address_counts_behind_a_balancer() {
         assert_eq!(answer.status, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_page_and_a_stream_of_events_go_through_the_balancers_as_they_happen() {
+    let test = "the_page_and_a_stream_of_events_go_through_the_balancers_as_they_happen";
+    if !services::programs(test, &["nginx", "haproxy", "openssl"]) {
+        return;
+    }
+    let (Some(database), Some(bus)) = (services::database(test).await, services::redis(test)) else { return };
+    let cluster = Cluster::with(2, &database, Some(&bus), &Options::roomy()).await;
+    let (folder, nodes) = (balance::certificate(), cluster.addresses());
+    let tls = Some(folder.path());
+    let nginx = balance::nginx("chat.conf", &nodes, tls).await;
+    let bare = balance::nginx("chat-websocket.conf", &nodes, tls).await;
+    let haproxy = balance::haproxy("haproxy.cfg", &nodes, tls).await;
+    let ca = std::fs::read(folder.path().join("chat.crt")).expect("a certificate");
+    for (n, front) in [nginx.url(), bare.url(), haproxy.url()].into_iter().enumerate() {
+        let front = front.replace("http://127.0.0.1", "https://localhost");
+        let api = Api::trusting(&front, &ca);
+        let page = Api::send(api.request(reqwest::Method::GET, "/").header("Accept", "text/html")).await;
+        assert!(page.status.is_success() && page.headers["content-type"].to_str().is_ok(), "{front}: {}", page.text);
+        let ana = api.register(&format!("ana{n}"), "correct horse").await;
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let asked = ana.api.request(reqwest::Method::GET, "/api/v1/rooms/lobby/events");
+            streams.push(wait::soon("the head of the stream", asked.send()).await.expect("an answer"));
+        }
+        // One behind the other, while both streams stay open: nothing may wait for a buffer to fill.
+        for text in ["at once", "and again"] {
+            ana.say("lobby", &format!("{text} {n}")).await;
+            for stream in &mut streams {
+                let mut heard = String::new();
+                while !heard.contains(&format!("{text} {n}")) {
+                    let chunk = wait::soon("the event", stream.chunk()).await.expect("the stream goes on");
+                    heard.push_str(&String::from_utf8_lossy(&chunk.expect("the stream has not ended")));
+                }
+            }
+        }
+    }
+}

@@ -9,7 +9,11 @@ use chat_services::Prometheus;
 use serde_json::{Value, json};
 
 /// What a server alone and without these does not have.
-const ELSEWHERE: [(&str, &str); 2] = [("chat_relay_connections", "--relay"), ("chat_feed_lag", "--feed")];
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("chat_relay_connections", "--relay"),
+    ("chat_feed_lag", "--feed"),
+    ("chat_outgoing_seconds", "a receiver of outgoing webhooks"),
+];
 
 /// Asks Prometheus' interface.
 async fn ask(prometheus: &Prometheus, path: &str, query: &[(&str, &str)]) -> Value {

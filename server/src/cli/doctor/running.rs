@@ -4,7 +4,7 @@ use chat_common::rest::Readiness;
 
 use super::super::healthcheck::Answer;
 use super::{Finding, PATIENCE};
-use crate::cluster::redis;
+use crate::cluster::redis::probe as probe_redis;
 use crate::config::{BusUrl, Config, KafkaUrl};
 
 /// What `/readyz` says.
@@ -48,7 +48,7 @@ pub(super) async fn brokers(config: &Config) -> Vec<Finding> {
         BusUrl::Local => {}
         BusUrl::Redis(url) => {
             let place = format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(6379));
-            found.push(match redis::probe(url).await {
+            found.push(match probe_redis(url).await {
                 Ok(()) => Finding::ok("bus", format!("Redis at {place} lets us in")),
                 Err(why) => {
                     let hint = "is Redis up, are host, port and password right, and may its user publish? \

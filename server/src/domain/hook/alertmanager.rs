@@ -50,6 +50,10 @@ pub(super) struct Alert {
 /// The message of a document.
 pub fn draft(payload: &Payload) -> Draft {
     let mut lines = Lines::default();
+    if payload.status.is_empty() && payload.alerts.is_empty() {
+        // Some other document: it says nothing, and so is refused.
+        return Draft::plain(lines.text());
+    }
     lines.push(head(payload));
     alerts(payload, &mut lines);
     let runbook = one_line(payload.common_annotations.get("runbook_url"), VALUE);
