@@ -26,8 +26,11 @@ impl Results {
         }
     }
 
-    /// The rows of an earlier run whose loads this one has not measured.
+    /// The rows of an earlier run whose loads this one has not measured, and the versions of what only that one ran.
     pub fn keep(&mut self, earlier: Self) {
+        for (what, version) in earlier.about {
+            self.about.entry(what).or_insert(version);
+        }
         let measured: BTreeSet<_> = self.records.iter().map(|r| r.load.clone()).collect();
         self.records.extend(earlier.records.into_iter().filter(|r| !measured.contains(&r.load)));
     }
@@ -72,8 +75,10 @@ mod tests {
     fn a_part_measured_anew_replaces_that_part_alone() {
         let row = |load: &str, peer: &str, cpu: f64| Record::new(load, peer).with("cpu", cpu);
         let earlier = vec![row("stream", "ours", 1.0), row("stream", "node", 2.0), row("heavy", "ours", 3.0)];
-        let mut now = Results { records: vec![row("stream", "ours", 9.0)], ..Results::default() };
-        now.keep(Results { records: earlier, ..Results::default() });
+        let about = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut now = Results { records: vec![row("stream", "ours", 9.0)], about: about(&[("measured", "now")]) };
+        now.keep(Results { records: earlier, about: about(&[("measured", "then"), ("node", "v20")]) });
+        assert_eq!(now.about, about(&[("measured", "now"), ("node", "v20")]));
         let shown = |load, peer| now.get(load, peer, "cpu");
         assert_eq!(
             [shown("stream", "ours"), shown("stream", "node"), shown("heavy", "ours")],
