@@ -176,7 +176,10 @@ impl Lines {
             .y_label_area_size(70)
             .build_cartesian_2d((xs.0..xs.1).log_scale(), (ys.0..ys.1).log_scale())
             .map_err(failed)?;
+        // Asked for no label it still writes one on a logarithmic axis; the labels are drawn below.
+        let none = |_: &f64| String::new();
         let mut mesh = chart.configure_mesh();
+        mesh.x_label_formatter(&none).y_label_formatter(&none);
         mesh.disable_mesh().x_labels(0).y_labels(0).x_desc(self.x).y_desc(self.y).axis_desc_style((FONT, 14));
         mesh.draw().map_err(failed)?;
         // The library's own marks of a logarithm run into each other.
