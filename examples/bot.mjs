@@ -1,4 +1,5 @@
-// A bot in Node: answers `!ping`. Needs `npm install socket.io-client` and an API token (`chat-tui token create pinger`):
+// A bot in Node: answers `!ping`. Needs `npm install socket.io-client` and an API token, made by who is logged in
+// (`chat-tui token create pinger --scope read,send`):
 //   CHAT_TOKEN=chat_… CHAT_ROOM=lobby node bot.mjs
 import { io } from "socket.io-client";
 

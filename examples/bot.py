@@ -1,5 +1,6 @@
-# A bot in Python: answers `!ping`. Needs `pip install "python-socketio[client]"` and an API token
-# (`chat-tui token create pinger`):  CHAT_TOKEN=chat_… CHAT_ROOM=lobby python bot.py
+# A bot in Python: answers `!ping`. Needs `pip install "python-socketio[client]"` and an API token, made by who is logged in
+# (`chat-tui token create pinger --scope read,send`):
+#   CHAT_TOKEN=chat_… CHAT_ROOM=lobby python bot.py
 import os
 
 import socketio

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Why a text is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,10 @@ pub fn clean(text: &str, max: usize) -> Result<String, TextError> {
         return Err(TextError::TooLong { got: text.len(), max });
     }
     let lines = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
-    let clean: String = lines.nfc().collect();
+    let clean = match is_nfc_quick(lines.chars()) {
+        IsNormalized::Yes => lines,
+        _ => Cow::Owned(lines.nfc().collect()),
+    };
     let clean = clean.trim_end();
     check(clean)?;
     if clean.trim().is_empty() {
@@ -86,6 +89,9 @@ fn check(text: &str) -> Result<(), TextError> {
 /// A text as the search compares it: compatibility forms, case, accents and the stroke of `đ` are gone, so that
 /// `dien` finds `Điện`.
 pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.nfkd()
         .filter(|c| !is_combining_mark(*c))
         .flat_map(char::to_lowercase)

@@ -61,6 +61,7 @@ pub fn run(options: &Options) -> Result<()> {
     println!("{:6.1} s  from the packages to the message", begun.elapsed().as_secs_f64());
     look(&debian)?;
     renew(&debian, &document)?;
+    secrets(&debian)?;
     upgrade(&debian)?;
     remove(&debian)
 }
@@ -110,10 +111,28 @@ fn renew(debian: &Debian, document: &str) -> Result<()> {
     let certificate = block(document, "install -d -m 755 -g chat-server")?;
     debian.timed("a renewed certificate, reload", &format!("{certificate}\nsystemctl reload chat-server"))?;
     debian.holds("the new certificate is the one that is shown", &format!("{PAGE} | grep -q '<script'"))?;
+    // As certbot does it: a folder of its own, a variable that names it, and what docs/install.md has put into its hooks.
+    let lineage = certificate.replace("/etc/chat-server/tls", "/root/live");
+    let hook = "RENEWED_LINEAGE=/root/live sh /usr/share/doc/chat-server/examples/certbot-deploy-hook.sh";
+    debian.timed("the hook of certbot", &format!("{lineage}\n{hook}\ncp /root/live/ca.pem /etc/chat-server/tls/"))?;
+    debian.holds("that one is shown now", &format!("{PAGE} | grep -q '<script'"))?;
     if main_process(debian)? != pid {
         bail!("a reload started another process");
     }
     Ok(())
+}
+
+/// What stands in the file of secrets, the unit and a shell know.
+fn secrets(debian: &Debian) -> Result<()> {
+    let file = "/etc/chat-server/secrets.env";
+    debian.timed(
+        "a setting in secrets.env",
+        &format!("(umask 077; echo CHAT_GUESTS=on >{file}); systemctl restart chat-server"),
+    )?;
+    debian.holds("the server has it", "journalctl --no-pager -n 20 -u chat-server | grep -q 'guests on'")?;
+    debian
+        .holds("the shell has it", &format!("set -a; . {file}; chat-server config show | grep -q 'guests = \"on\"'"))?;
+    debian.timed("and without it", &format!("rm {file}; systemctl restart chat-server")).map(drop)
 }
 
 /// A newer package with a newer commented configuration.

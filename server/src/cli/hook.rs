@@ -10,6 +10,7 @@ use super::asking::Asks;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a webhook that posts into ROOM as the bot NAME; its address is printed once
+    #[command(alias = "create")]
     Add {
         /// Where it posts
         room: RoomRef,

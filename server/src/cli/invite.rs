@@ -11,6 +11,7 @@ use super::asking::Asks;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make an invitation and print its code, once
+    #[command(alias = "add")]
     Create {
         /// How many may register with it
         #[arg(long, default_value_t = 1)]

@@ -11,6 +11,7 @@ use super::asking::Asks;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Send what happens in ROOM to URL; the signing secret is printed once
+    #[command(alias = "create")]
     Add {
         /// Whose events
         room: RoomRef,

@@ -23,6 +23,7 @@ pub enum Command {
         room: RoomName,
     },
     /// Make a room
+    #[command(alias = "add")]
     Create {
         /// Its name: a-z 0-9 . _ -
         room: RoomName,

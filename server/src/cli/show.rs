@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use chat_common::event::server::ServerRole;
 use chat_common::model::{Role, RoomKind};
-use chat_common::rest::{AuditLine, Scope, SessionInfo, TokenInfo, UserInfo};
+use chat_common::rest::{AuditLine, SessionInfo, TokenInfo, UserInfo};
 use chat_common::text::visible_line;
 use serde_json::Value;
 
@@ -123,15 +123,7 @@ fn session_line(s: &SessionInfo) -> String {
 }
 
 fn token_line(t: &TokenInfo) -> String {
-    let scopes: Vec<&str> = t
-        .scopes
-        .iter()
-        .map(|scope| match scope {
-            Scope::Read => "read",
-            Scope::Send => "send",
-            Scope::Admin => "admin",
-        })
-        .collect();
+    let scopes: Vec<&str> = t.scopes.iter().map(|scope| scope.name()).collect();
     let ends = t.expires_at.map(|t| format!("  until {t}")).unwrap_or_default();
     format!("{}  {:<20} {:<15}  since {}{ends}", t.id, t.name.as_str(), scopes.join(","), t.created_at)
 }

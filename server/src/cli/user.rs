@@ -12,6 +12,7 @@ use super::password;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Add an account; without a password one is asked for on a terminal, or made and printed once
+    #[command(alias = "create")]
     Add {
         /// 2 to 32 of a-z 0-9 _ . -
         name: String,

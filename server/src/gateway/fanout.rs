@@ -1,6 +1,6 @@
 //! From the wire between nodes to the sockets: reads the bus, keeps the rooms' order, fills their holes from the store.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ use super::{Gateway, authority};
 const HEADS: Duration = Duration::from_secs(15);
 /// Rooms asked for at once.
 const HEADS_AT_ONCE: usize = 200;
+/// Heads told at once: a thousand rooms' would hold up every message for a tenth of a second.
+const HEADS_TOLD: usize = 8;
 /// Signals told at once; what they tell a connection leaves it in one write.
 const BATCH: usize = 64;
 /// Entries read of a hole at once.
@@ -38,7 +40,15 @@ enum Read {
 /// Runs until the bus has ended or the gateway stops.
 pub(super) async fn run(gateway: Arc<Gateway>, mut signals: mpsc::Receiver<Signal>) {
     let (done, mut reads) = mpsc::channel(READS + 1);
-    let mut state = Fanout { gateway, holes: HashSet::new(), reading: 0, ask: HashSet::new(), asking: false, done };
+    let mut state = Fanout {
+        gateway,
+        holes: HashSet::new(),
+        reading: 0,
+        ask: HashSet::new(),
+        asking: false,
+        heads: VecDeque::new(),
+        done,
+    };
     let mut batch = Vec::with_capacity(BATCH);
     let mut tick = tokio::time::interval(HOLD / 2);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,8 +71,10 @@ pub(super) async fn run(gateway: Arc<Gateway>, mut signals: mpsc::Receiver<Signa
                     // What ended it was reported where it ended.
                     let _ended = written.await;
                 }
+                state.tell_heads();
             },
             Some(read) = reads.recv() => state.read(read),
+            () = tokio::task::yield_now(), if !state.heads.is_empty() => state.tell_heads(),
             _ = tick.tick(), if !state.holes.is_empty() => state.look(),
             _ = heads.tick() => state.ask_all(),
             () = stop.cancelled() => return,
@@ -78,6 +90,8 @@ struct Fanout {
     ask: HashSet<RoomId>,
     /// Heads are being read. One question at a time: after the broker was away each room's subscription tells anew.
     asking: bool,
+    /// Heads that were read and are still to be told.
+    heads: VecDeque<(RoomId, Seq)>,
     done: mpsc::Sender<Read>,
 }
 
@@ -152,27 +166,32 @@ impl Fanout {
     }
 
     fn read(&mut self, read: Read) {
-        let now = Instant::now();
         match read {
             Read::Hole(room, entries) => {
                 self.reading = self.reading.saturating_sub(1);
                 let found = entries.as_ref().map_or(0, Vec::len) as u64;
                 self.gateway.services.counters.repaired.fetch_add(found, Ordering::Relaxed);
-                let (after, hole) = self.gateway.hub.filled(room, entries, now);
+                let (after, hole) = self.gateway.hub.filled(room, entries, Instant::now());
                 self.note(room, hole);
                 self.gateway.settle(after);
             }
             Read::Heads(heads) => {
                 self.asking = false;
-                for (room, _, head) in heads {
-                    let (after, hole) = self.gateway.hub.saw_head(room, head, now);
-                    if hole {
-                        self.holes.insert(room);
-                    }
-                    self.gateway.settle(after);
-                }
+                self.heads.extend(heads.into_iter().map(|(room, _, head)| (room, head)));
                 self.ask_heads();
             }
+        }
+    }
+
+    /// Tells some of the heads that were read, also while signals never end.
+    fn tell_heads(&mut self) {
+        let now = Instant::now();
+        for (room, head) in self.heads.drain(..self.heads.len().min(HEADS_TOLD)) {
+            let (after, hole) = self.gateway.hub.saw_head(room, head, now);
+            if hole {
+                self.holes.insert(room);
+            }
+            self.gateway.settle(after);
         }
     }
 

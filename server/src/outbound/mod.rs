@@ -53,7 +53,8 @@ pub type Allowed = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 #[derive(Clone)]
 pub struct Outbound {
     allowed: Arc<RwLock<Allowed>>,
-    tls: Arc<OnceLock<Result<Arc<ClientConfig>, String>>>,
+    /// Made for the first call that needs it.
+    tls: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 impl Outbound {
@@ -107,7 +108,12 @@ impl Outbound {
     }
 
     fn tls(&self) -> Result<Arc<ClientConfig>, String> {
-        self.tls.get_or_init(client_config).clone()
+        if let Some(config) = self.tls.get() {
+            return Ok(Arc::clone(config));
+        }
+        // A failure is not kept: the machine's certificates may be installed meanwhile.
+        let config = client_config()?;
+        Ok(Arc::clone(self.tls.get_or_init(|| config)))
     }
 }
 

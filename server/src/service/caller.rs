@@ -66,7 +66,10 @@ impl Caller {
     pub(crate) fn needs_account(&self) -> Result<&str> {
         match (&self.proof, self.user.kind) {
             (Proof::Session(id), UserKind::User) => Ok(id),
-            _ => Err(Refusal::Forbidden("only somebody logged in with a password may do this").into()),
+            _ => Err(Refusal::Forbidden(
+                "this is for accounts, not for guests and tokens; log in with a password first (chat-tui login NAME)",
+            )
+            .into()),
         }
     }
 

@@ -26,7 +26,7 @@ pub enum Error {
     #[error("{0}")]
     Unauthorized(&'static str),
     /// The token does not allow it.
-    #[error("this token lacks the scope `{0:?}`; make one that has it")]
+    #[error("this token lacks the scope `{0}`; make one that has it (chat-tui token create NAME --scope read,send)")]
     Scope(Scope),
     /// Over a limit of size.
     #[error("{field} has {got} bytes, {max} are allowed")]

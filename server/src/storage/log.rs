@@ -1,5 +1,7 @@
 //! Each room's durable log, the messages it adds up to, and who has read how far.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chat_common::event::Entry;
 use chat_common::event::history::Has;
@@ -39,7 +41,7 @@ pub struct Appended {
     /// When it was stored.
     pub at: Timestamp,
     /// The entry to tell; `None` for a duplicate.
-    pub entry: Option<Entry>,
+    pub entry: Option<Arc<Entry>>,
     /// The sender became a member by it.
     pub joined: bool,
 }

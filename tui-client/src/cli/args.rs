@@ -384,11 +384,12 @@ pub enum TokenWhat {
     /// List one's tokens
     List,
     /// Make a token and print it, once; with --room it holds for these rooms alone
+    #[command(alias = "add")]
     Create {
         /// The name of its bot, which its messages are by
         #[arg(value_name = "NAME")]
         bot: UserName,
-        /// What it allows
+        /// What it allows, several with commas: read,send
         #[arg(long, value_enum, value_delimiter = ',', default_values_t = [TokenScope::Send], value_name = "SCOPE")]
         scope: Vec<TokenScope>,
         /// How long it holds, as 90d [default: until it is revoked]

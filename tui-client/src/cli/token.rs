@@ -63,7 +63,7 @@ fn print(context: &Context, token: &TokenInfo) -> Result<(), CliError> {
     if context.json {
         return Ok(output::json(token)?);
     }
-    let scopes: Vec<&str> = token.scopes.iter().map(|s| TokenScope::from(*s).name()).collect();
+    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.name()).collect();
     let rooms = match &token.rooms {
         Some(rooms) => rooms.iter().map(|r| format!("#{r}")).collect::<Vec<_>>().join(" "),
         None => "all rooms".to_owned(),
@@ -78,24 +78,6 @@ impl TokenScope {
             Self::Read => Scope::Read,
             Self::Send => Scope::Send,
             Self::Admin => Scope::Admin,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Send => "send",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl From<Scope> for TokenScope {
-    fn from(scope: Scope) -> Self {
-        match scope {
-            Scope::Read => Self::Read,
-            Scope::Send => Self::Send,
-            Scope::Admin => Self::Admin,
         }
     }
 }

@@ -2,18 +2,33 @@
 
 use std::process::Stdio;
 
-use chat_e2e::program::root;
+use chat_e2e::program::{self, root};
 use chat_e2e::{Server, foreign, wait};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
+/// A token, made by the command that stands in the example's first lines.
+async fn token(server: &Server, example: &str) -> String {
+    let text = std::fs::read_to_string(root().join("examples").join(example)).expect("the example");
+    let line = text.split('`').find(|part| part.starts_with("chat-tui token create")).expect("it says how");
+    let home = tempfile::tempdir().expect("a home");
+    let mut said = String::new();
+    for line in ["chat-tui register mia --password-file -", line] {
+        let mut command = program::isolated(program::path("chat-tui"), home.path());
+        command.env("CHAT_SERVER", server.url()).args(line.split(' ').skip(1));
+        let output = program::finish(command, b"correct horse battery\n").await;
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        said = String::from_utf8(output.stdout).expect("UTF-8");
+    }
+    said.trim().to_owned()
+}
+
 /// A bot listens in the lobby, answers who calls it, once each, and no bot.
-async fn answers(mut command: Command) {
+async fn answers(example: &str, mut command: Command) {
     let server = Server::start().await;
     let ana = server.account("ana").await;
-    let token = json!({"name": "pinger", "scopes": ["read", "send"]});
-    let token = ana.api.post("/tokens", &token).await.ok()["token"].as_str().expect("a token").to_owned();
+    let token = token(&server, example).await;
     let mut bot = command
         .env("CHAT_URL", server.url())
         .env("CHAT_TOKEN", &token)
@@ -51,7 +66,7 @@ async fn the_bot_in_node_answers() {
     std::fs::copy(root().join("examples/bot.mjs"), folder.path().join("bot.mjs")).expect("the bot");
     let mut command = Command::new("node");
     command.arg(folder.path().join("bot.mjs"));
-    answers(command).await;
+    answers("bot.mjs", command).await;
 }
 
 #[tokio::test]
@@ -59,5 +74,5 @@ async fn the_bot_in_python_answers() {
     let Some(python) = foreign::python("the_bot_in_python_answers") else { return };
     let mut command = Command::new(python);
     command.arg(root().join("examples/bot.py"));
-    answers(command).await;
+    answers("bot.py", command).await;
 }

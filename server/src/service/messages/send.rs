@@ -63,8 +63,9 @@ pub async fn send(s: &Services, caller: &Caller, req: Send) -> Result<SendReply>
 
 /// Stores, then tells. The first message to `peer` finds no room: it is made then.
 async fn store_and_tell(s: &Services, caller: &Caller, message: Append, peer: Option<UserId>) -> Result<Appended> {
-    let sent = match (s.store.append(message.clone()).await, peer) {
-        (Err(StoreError::Refused(Refusal::NotFound { what: "room" })), Some(peer)) => {
+    let again = peer.map(|peer| (peer, message.clone()));
+    let sent = match (s.store.append(message).await, again) {
+        (Err(StoreError::Refused(Refusal::NotFound { what: "room" })), Some((peer, message))) => {
             rooms::open_direct(s, caller, peer).await?;
             s.store.append(message).await?
         }
@@ -77,7 +78,7 @@ async fn store_and_tell(s: &Services, caller: &Caller, message: Append, peer: Op
     if sent.room.kind == RoomKind::Direct && sent.seq == Seq(1) {
         tell_peer(s, caller.user.id, &sent).await;
     }
-    s.bus.publish(Signal::Entry { room: sent.room.id, entry: Arc::new(entry.clone()) }).await;
+    s.bus.publish(Signal::Entry { room: sent.room.id, entry: Arc::clone(entry) }).await;
     Ok(sent)
 }
 

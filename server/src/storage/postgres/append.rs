@@ -5,6 +5,7 @@
 //! number twice or leave holes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use chat_common::event::{Entry, EntryBody};
 use chat_common::model::{Role, User};
@@ -110,7 +111,7 @@ pub(super) async fn all(conn: &mut PgConnection, items: &[Item]) -> Result<Vec<S
             mentions: new.mentions,
             superseded_by: None,
         };
-        let entry = Entry { room: new.row.name.clone(), seq: new.seq, at: new.at, from: new.user, body };
+        let entry = Arc::new(Entry { room: new.row.name.clone(), seq: new.seq, at: new.at, from: new.user, body });
         let appended = Appended { room: new.row, seq: new.seq, at: new.at, entry: Some(entry), joined: new.joined };
         plan.answers[new.item] = Some(Ok(appended));
     }

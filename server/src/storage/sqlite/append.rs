@@ -1,6 +1,8 @@
 //! Storing a message: the path that must be cheap. It looks at everything first and writes last, so that it needs
 //! no savepoint.
 
+use std::sync::Arc;
+
 use chat_common::event::{Entry, EntryBody};
 use chat_common::model::Role;
 use chat_common::{ClientId, RoomName, Seq, Timestamp, UserId, UserName};
@@ -85,7 +87,7 @@ pub(super) fn append(work: &mut Work<'_>, new: Append, hash: &TextHash) -> Store
         mentions,
         superseded_by: None,
     };
-    let entry = Entry { room: row.name.clone(), seq, at, from: sender.user, body };
+    let entry = Arc::new(Entry { room: row.name.clone(), seq, at, from: sender.user, body });
     Ok(Appended { room: row, seq, at, entry: Some(entry), joined })
 }
 

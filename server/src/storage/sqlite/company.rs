@@ -51,6 +51,11 @@ impl Company {
         }
     }
 
+    /// How many sent lately and are not in this batch.
+    pub fn missing(&self) -> usize {
+        self.missing
+    }
+
     /// How long the batch is to wait for the next message; `None`: it is to be committed.
     pub fn patience(&self, now: Instant) -> Option<Duration> {
         if self.missing == 0 { None } else { self.until.checked_duration_since(now).filter(|left| !left.is_zero()) }

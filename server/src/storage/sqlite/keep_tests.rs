@@ -312,6 +312,28 @@ async fn many_texts_that_go_at_once_leave_no_trace_in_the_index() {
     assert_eq!(left, 0, "nothing is left to do");
 }
 
+#[tokio::test]
+async fn a_bulk_that_was_undone_leaves_single_texts_to_go_without_a_trace() {
+    let dir = TempDir::new().unwrap();
+    let store: Arc<dyn Store> = Arc::new(open(&path(&dir)));
+    let ana = user(&store, "ana").await;
+    for i in 0..50 {
+        send(&store, ana, &room("lobby"), &format!("k{i}"), &format!("a common number {i}")).await;
+    }
+    let rare = "龘靐齉";
+    send(&store, ana, &room("lobby"), "rare", rare).await;
+    store.search_caught_up().await.unwrap();
+    store.close().await;
+    assert!(traces(&path(&dir)) > 0);
+    let conn = Connection::open(path(&dir)).unwrap();
+    let undone = "INSERT INTO message_index (message_index, rank) VALUES ('secure-delete', 0)";
+    conn.execute_batch(&format!("BEGIN; {undone}; ROLLBACK;")).unwrap();
+    conn.execute_batch(&format!("BEGIN; SAVEPOINT job; {undone}; ROLLBACK TO job; RELEASE job; COMMIT;")).unwrap();
+    let id = conn.query_row("SELECT id FROM messages WHERE text = ?1", [rare], |row| row.get(0)).unwrap();
+    super::index::replace(&conn, id, rare, None).unwrap();
+    assert_eq!(traces(&path(&dir)), 0);
+}
+
 #[test]
 fn a_stamp_sorts_like_its_time() {
     assert_eq!(super::backup::stamp(Timestamp::from_millis(1_790_000_000_000)), "20260921T141320Z");

@@ -33,6 +33,7 @@ mod outgoing;
 mod pool;
 mod probe;
 mod purge;
+mod queue;
 mod read;
 mod restore;
 mod rooms;
@@ -55,7 +56,7 @@ mod tests;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -71,6 +72,7 @@ pub use export::Export;
 use job::{Job, Kind, Message, Task, Work};
 use pool::Pool;
 pub use probe::probe;
+use queue::Inlet;
 pub use restore::{Held, Restored, inspect, restore};
 use writer::{Vitals, Writer};
 
@@ -132,7 +134,7 @@ pub struct SqliteStore {
     text_key: [u8; 32],
     pool: Pool,
     places: Arc<Semaphore>,
-    queue: mpsc::Sender<Message>,
+    queue: Inlet,
     vitals: Arc<Vitals>,
     // Held for as long as the store is open.
     lock: Mutex<Option<File>>,
@@ -144,7 +146,7 @@ impl SqliteStore {
         let opened = open::database(&options, clock.now())?;
         export::forget_mark(&opened.writer)?;
         let vitals = Arc::new(Vitals::default());
-        let (queue, messages) = mpsc::channel();
+        let (queue, messages) = queue::queue();
         let writer = Writer::new(opened.writer, messages, Arc::clone(&vitals), options.durability);
         std::thread::Builder::new()
             .name("store-writer".into())

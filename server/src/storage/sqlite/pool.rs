@@ -1,5 +1,6 @@
 //! A few read-only connections, used on the blocking pool. Who finds none free waits, at most five seconds.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,12 +14,28 @@ use crate::storage::{StoreError, StoreResult};
 /// How long a read waits for a connection before it is `Unavailable`.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// The connections that are free; each is made when it is first needed.
+/// The connections, each made by one of the first reads. They take turns, so that what they keep in memory is there soon
+/// and does not grow when for once all are needed.
 pub(super) struct Pool {
     path: PathBuf,
     size: u32,
-    free: Arc<Mutex<Vec<Connection>>>,
+    free: Arc<Mutex<Free>>,
     permits: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Free {
+    connections: VecDeque<Connection>,
+    /// Those that were made and not closed since, free or not.
+    made: u32,
+}
+
+impl Free {
+    fn take(&mut self, size: u32) -> Option<Connection> {
+        let free = if self.made < size { None } else { self.connections.pop_front() };
+        self.made += u32::from(free.is_none());
+        free
+    }
 }
 
 impl Pool {
@@ -39,16 +56,23 @@ impl Pool {
             Err(_) => return Err(StoreError::Unavailable("all readers are busy".into())),
         };
         let free = Arc::clone(&self.free);
-        let path = self.path.clone();
+        let (path, size) = (self.path.clone(), self.size);
         let task = tokio::task::spawn_blocking(move || {
-            let taken = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let locked = || free.lock().unwrap_or_else(PoisonError::into_inner);
+            let forget = || {
+                let mut free = locked();
+                free.made = free.made.saturating_sub(1);
+            };
+            let taken = locked().take(size);
             let conn = match taken {
                 Some(conn) => conn,
-                None => open::reader(&path)?,
+                None => open::reader(&path).inspect_err(|_| forget())?,
             };
             let result = in_snapshot(&conn, f);
             if conn.is_autocommit() {
-                free.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+                locked().connections.push_back(conn);
+            } else {
+                forget();
             }
             drop(permit);
             result
@@ -60,7 +84,7 @@ impl Pool {
     pub async fn close(&self) {
         let _idle = tokio::time::timeout(WAIT, self.permits.acquire_many(self.size)).await;
         self.permits.close();
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.free.lock().unwrap_or_else(PoisonError::into_inner) = Free::default();
     }
 }
 

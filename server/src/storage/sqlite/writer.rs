@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::cache::Cache;
 use super::company::Company;
 use super::job::{Job, Message, Work};
+use super::queue::Outlet;
 use super::{Durability, index, purge};
 use crate::storage::{Commits, StoreError, StoreResult};
 
@@ -50,7 +51,7 @@ pub(super) struct Vitals {
 /// The thread's state.
 pub(super) struct Writer {
     conn: Connection,
-    queue: Receiver<Message>,
+    queue: Outlet,
     cache: Cache,
     vitals: Arc<Vitals>,
     durability: Durability,
@@ -78,7 +79,7 @@ impl Drop for Alarm {
 }
 
 impl Writer {
-    pub fn new(conn: Connection, queue: Receiver<Message>, vitals: Arc<Vitals>, durability: Durability) -> Self {
+    pub fn new(conn: Connection, queue: Outlet, vitals: Arc<Vitals>, durability: Durability) -> Self {
         Self {
             conn,
             queue,
@@ -100,8 +101,8 @@ impl Writer {
         let mut alarm = Alarm(Arc::clone(&self.vitals), false);
         while self.stop.is_none() {
             let message = match self.backlog {
-                None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(since) => self.queue.recv_timeout(self.patience(since)),
+                None => self.queue.next(),
+                Some(since) => self.queue.next_within(self.patience(since)),
             };
             match message {
                 Ok(message) => self.batch(message),
@@ -252,12 +253,12 @@ impl Writer {
         if self.stop.is_some() || taken >= BATCH || took > FILL {
             return None;
         }
-        match self.queue.try_recv() {
+        match self.queue.waiting() {
             Ok(message) => Some(message),
             Err(TryRecvError::Disconnected) => None,
             Err(TryRecvError::Empty) => match self.company.patience(now).filter(|_| taken > 0) {
-                Some(left) => self.queue.recv_timeout(left).ok(),
-                None if taken < self.last && took < LINGER => self.queue.recv_timeout(GAP).ok(),
+                Some(left) => self.queue.gather(self.company.missing(), left),
+                None if taken < self.last && took < LINGER => self.queue.next_within(GAP).ok(),
                 None => None,
             },
         }
