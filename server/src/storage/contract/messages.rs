@@ -24,7 +24,7 @@ pub async fn a_message_is_sent_and_read(store: Arc<dyn Store>) {
 
     let entries = store.entries(first.room.id, Seq::ZERO, 100).await.unwrap();
     assert_eq!(entries.len(), 2);
-    assert_eq!(Some(&entries[0]), first.entry.as_ref());
+    assert_eq!(Some(&entries[0]), first.entry.as_deref());
     let EntryBody::Created { mentions, text, .. } = &entries[0].body else { panic!("{entries:?}") };
     assert_eq!((mentions.as_slice(), text.as_deref()), ([bob].as_slice(), Some("chào @bob")));
 

@@ -119,21 +119,32 @@ mod tests {
         Message::Job(Task::boxed(Kind::Guarded, |_: &mut Work<'_>| Ok(()), oneshot::channel().0, permit))
     }
 
-    #[test]
-    fn the_writer_sleeps_until_enough_has_come() {
-        let (inlet, outlet) = queue();
-        let sleeper = std::thread::spawn(move || {
-            let begun = Instant::now();
-            let first = outlet.gather(3, LONG).is_some();
-            (first, std::iter::from_fn(|| outlet.waiting().ok()).count(), begun.elapsed())
-        });
-        for _ in 0..3 {
-            std::thread::sleep(Duration::from_millis(20));
-            inlet.send(job()).expect("it is there");
+    /// Until somebody sleeps who wants so many.
+    fn asleep(bell: &Bell, jobs: usize) {
+        while bell.left.load(Ordering::SeqCst) != jobs {
+            std::thread::yield_now();
         }
-        let (first, others, took) = sleeper.join().expect("it does not fail");
-        assert!(first && took < LONG, "{took:?}");
-        assert_eq!(others, 2, "it was not woken by the first");
+    }
+
+    #[test]
+    fn the_bell_rings_when_enough_has_come() {
+        let bell = Arc::new(Bell::default());
+        let of_sleeper = Arc::clone(&bell);
+        let sleeper = std::thread::spawn(move || {
+            of_sleeper.sleeper.get_or_init(std::thread::current);
+            of_sleeper.left.store(3, Ordering::SeqCst);
+            let begun = Instant::now();
+            of_sleeper.sleep(LONG);
+            begun.elapsed()
+        });
+        asleep(&bell, 3);
+        bell.one_came();
+        bell.one_came();
+        assert_eq!(bell.left.load(Ordering::SeqCst), 1, "it is not woken by the first");
+        bell.one_came();
+        assert!(sleeper.join().expect("it does not fail") < LONG);
+        bell.one_came();
+        assert_eq!(bell.left.load(Ordering::SeqCst), 0, "nobody sleeps");
     }
 
     #[test]
@@ -143,8 +154,9 @@ mod tests {
         let begun = Instant::now();
         assert!(outlet.gather(5, LONG).is_some());
         assert!(outlet.gather(5, Duration::from_millis(5)).is_none(), "nothing came");
+        let bell = Arc::clone(&outlet.bell);
         let stop = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(20));
+            asleep(&bell, 5);
             inlet.send(Message::Stop(oneshot::channel().0)).is_ok()
         });
         assert!(matches!(outlet.gather(5, LONG), Some(Message::Stop(_))));
