@@ -34,7 +34,8 @@ async fn tried(server: &Server, python: &Path, token: &str, paths: &[(&str, &[&s
         .arg(format!("{}/api/v1/openapi.json", server.url()))
         .args(["-H", &format!("Authorization: Bearer {token}")]);
     // The same requests each time: a change of the interface makes this test fail, not the day.
-    command.args(["--seed", "7", "--max-examples", "10", "--workers", "2", "--continue-on-failure", "--no-color"]);
+    // One worker: two threads that parse Python at once fail in CPython 3.11 (python/cpython#106905).
+    command.args(["--seed", "7", "--max-examples", "10", "--workers", "1", "--continue-on-failure", "--no-color"]);
     command.args(["--request-timeout", "15", "--suppress-health-check", "all", "--warnings", "off"]);
     for (flag, values) in paths {
         for value in *values {
