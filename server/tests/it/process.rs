@@ -160,7 +160,8 @@ async fn it_says_why_it_cannot_start() {
     std::fs::write(dir.path().join("file"), b"").unwrap();
     let (code, text) = said(&run(&dir.path().join("file"), &["--listen", "127.0.0.1:0"]).await);
     assert!(code == Some(1) && text.contains("cannot be written") && text.contains("--data-dir"), "{text}");
-    let (code, text) = said(&run(&two, &["--database", "postgres://u:hunter2@127.0.0.1:1/chat"]).await);
+    let away = ["--listen", "127.0.0.1:0", "--database", "postgres://u:hunter2@127.0.0.1:1/chat"];
+    let (code, text) = said(&run(&two, &away).await);
     assert!(code == Some(1) && text.contains("cannot be reached") && !text.contains("hunter2"), "{text}");
     assert_eq!(said(&run(&two, &["--no-such-flag"]).await).0, Some(64));
 }
