@@ -27,6 +27,8 @@ const CONNECTS: u32 = 50;
 /// One session's transport.
 #[derive(Debug)]
 pub(super) struct Transport {
+    /// Of this session alone.
+    number: u64,
     handles: Mutex<Vec<ConnHandle>>,
     /// GET requests of long polling seen so far: each takes away what is buffered.
     polls: AtomicU64,
@@ -38,7 +40,9 @@ pub(super) struct Transport {
 
 impl Transport {
     fn new(now: Instant) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             handles: Mutex::default(),
             polls: AtomicU64::new(0),
             dropped: AtomicBool::new(false),
@@ -53,6 +57,7 @@ impl Transport {
     }
 
     fn add(&self, handle: &ConnHandle) {
+        handle.use_by(self.number);
         let mut handles = self.handles();
         handles.retain(|known| known.peer != handle.peer);
         if handles.len() >= HANDLES {
@@ -82,11 +87,12 @@ impl Transport {
     }
 
     /// Drops the session without a word, so that an official client comes back by itself. A connection that a proxy
-    /// shares between clients stays; the session's next request on it is refused.
+    /// shares between clients stays, as does one that a client has since used for another session; the session's next
+    /// request on it is refused.
     pub(super) fn drop_now(&self, websocket: bool) {
         self.dropped.store(true, Ordering::Relaxed);
         for handle in self.handles().drain(..) {
-            if websocket || handle.peer.ip() == handle.client {
+            if handle.is_used_by(self.number) && (websocket || handle.peer.ip() == handle.client) {
                 handle.cut();
             }
         }
@@ -204,6 +210,19 @@ mod tests {
         transport.drop_now(false);
         assert!(!shared.token().is_cancelled());
         assert!(transport.is_dropped());
+    }
+
+    #[test]
+    fn a_connection_that_another_session_uses_is_left_alone() {
+        let (all, now) = (Transports::default(), Instant::now());
+        let (dead, lives) = (Sid::new(), Sid::new());
+        let (pooled, own) = (handle(1), handle(2));
+        for connection in [&pooled, &own] {
+            assert!(all.seen(dead, Some(connection), true, now));
+        }
+        assert!(all.seen(lives, Some(&pooled), true, now));
+        all.of(dead, None, now).drop_now(false);
+        assert!(own.token().is_cancelled() && !pooled.token().is_cancelled());
     }
 
     #[test]

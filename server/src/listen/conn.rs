@@ -43,6 +43,16 @@ impl ConnHandle {
         self.wire.is_cut()
     }
 
+    /// Notes whose request came last: a client may keep one connection for several sessions.
+    pub fn use_by(&self, whom: u64) {
+        self.wire.use_by(whom);
+    }
+
+    /// Whether the last request was theirs.
+    pub fn is_used_by(&self, whom: u64) -> bool {
+        self.wire.is_used_by(whom)
+    }
+
     /// Its write side.
     pub(super) fn wire(&self) -> Arc<Wire> {
         Arc::clone(&self.wire)

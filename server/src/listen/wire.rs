@@ -5,7 +5,7 @@
 //! socket does not take of a write, whosesoever, stays here and goes before all else.
 
 use std::io::{self, IoSlice};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -60,6 +60,8 @@ pub(super) struct Wire {
     shared: AtomicBool,
     /// What the owner writes is not what it was given.
     sealed: bool,
+    /// Whose request came last, as a number of the caller's; 0: nobody's.
+    used_by: AtomicU64,
     // A std mutex is enough: it is held for one write to a socket that does not wait.
     lane: Mutex<Lane>,
 }
@@ -110,6 +112,14 @@ impl Wire {
 
     pub(super) fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Acquire)
+    }
+
+    pub(super) fn use_by(&self, whom: u64) {
+        self.used_by.store(whom, Ordering::Release);
+    }
+
+    pub(super) fn is_used_by(&self, whom: u64) -> bool {
+        self.used_by.load(Ordering::Acquire) == whom
     }
 
     /// Whether a write waits for the peer to read.

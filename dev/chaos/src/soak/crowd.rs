@@ -56,9 +56,7 @@ impl Place {
         for n in 0..REGULARS {
             regulars.push(door.guest(&format!("regular{n}")).await);
         }
-        // The server closes what is idle for 10 s: a connection that one visitor has left must not be another's by then.
-        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(5));
-        let http = http.build().expect("an HTTP client");
+        let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
         Self { base: server.url(), work: Arc::clone(work), host, door, http, regulars: Arc::new(regulars) }
     }
 
