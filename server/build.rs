@@ -7,7 +7,8 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
-    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/dist");
+    // Asked when it runs: a folder of build results may outlive the clone in which this was compiled.
+    let dist = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../web/dist");
     // The folder is in the repository, empty: one that is not there would make every build look for it again.
     if dist.is_dir() {
         println!("cargo:rerun-if-changed={}", dist.display());

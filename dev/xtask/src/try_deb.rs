@@ -205,6 +205,7 @@ fn newer(package: &Path) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
+    fs::create_dir_all(folder.parent().context("it lies in target/")?)?;
     deb::output(Command::new("dpkg-deb").arg("--raw-extract").args([package, &folder]))?;
     let change = |name: &str, with: &dyn Fn(String) -> String| -> Result<()> {
         let path = folder.join(name);
