@@ -22,7 +22,7 @@ use super::{Gateway, authority};
 const HEADS: Duration = Duration::from_secs(15);
 /// Rooms asked for at once.
 const HEADS_AT_ONCE: usize = 200;
-/// Heads told at once: a thousand rooms' would hold up every message for a tenth of a second.
+/// Heads told at once: those of a thousand rooms with ten readers are ten thousand writes, and messages wait behind them.
 const HEADS_TOLD: usize = 8;
 /// Signals told at once; what they tell a connection leaves it in one write.
 const BATCH: usize = 64;
